@@ -1,0 +1,1 @@
+"""What data looks like: callback bodies, broker messages, topology, person shapes, errors. No I/O."""

@@ -1,0 +1,117 @@
+"""The message between ingest and the apply workers: one or more callbacks of one company.
+
+Layout, version 1: one line of JSON (the envelope), a newline, then the callback bodies byte for byte, back to
+back. The envelope says how long each body is. Bodies stay raw bytes, so what Vibes sent is what is kept, and an
+operator who looks at a message in the broker's own console can read it
+(docs/decisions/0002-broker-message.md).
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from schemas.errors import MessageError
+
+VERSION = 1
+CONTENT_TYPE = "application/vnd.vibes-pipeline.callbacks"
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedCallback:
+    """One HTTP request from Vibes, as it came."""
+
+    body: bytes
+    received_at: datetime
+    """When ingest had read the request; aware, UTC, microseconds."""
+    source_ip: str
+    method: str
+    endpoint: str
+    """The configured name of the endpoint, never its key."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """The request's headers worth keeping, names in lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackMessage:
+    """A group of callbacks of one company, published and confirmed as one broker message."""
+
+    message_id: UUID
+    company_key: str
+    ingest_id: str
+    """The ingest process that published the message; new at each start of a process."""
+    acknowledged: int
+    """How many callbacks of this company that process had acknowledged (2xx) before it published this message.
+    The audit takes the greatest of these as the number the pipeline has to account for."""
+    callbacks: tuple[ReceivedCallback, ...]
+    """May be empty: then the message only reports `acknowledged`."""
+
+
+def encode(message: CallbackMessage) -> bytes:
+    """Return the body of the broker message."""
+    envelope = {
+        "version": VERSION,
+        "message_id": message.message_id,
+        "company_key": message.company_key,
+        "ingest_id": message.ingest_id,
+        "acknowledged": message.acknowledged,
+        "callbacks": [
+            {
+                "bytes": len(callback.body),
+                "received_at": callback.received_at.timestamp(),
+                "source_ip": callback.source_ip,
+                "method": callback.method,
+                "endpoint": callback.endpoint,
+                "headers": callback.headers,
+            }
+            for callback in message.callbacks
+        ],
+    }
+    return b"\n".join((orjson.dumps(envelope), b"".join([callback.body for callback in message.callbacks])))
+
+
+def decode(body: bytes) -> CallbackMessage:
+    """Read what `encode` of this or a neighbouring release wrote; unknown envelope fields are ignored.
+
+    Raises MessageError `unreadable_envelope` or `unknown_version` when the message is not one of ours.
+    """
+    head, newline, bodies = body.partition(b"\n")
+    try:
+        envelope = orjson.loads(head)
+        version = envelope["version"]
+        if version != VERSION:
+            raise MessageError("unknown_version", f"this release reads version {VERSION}, the message has {version!r}")
+        callbacks, end = _split(envelope["callbacks"], bodies)
+        if not newline or end != len(bodies):
+            raise MessageError("unreadable_envelope", "the bodies are not as long as the envelope says")
+        return CallbackMessage(
+            message_id=UUID(envelope["message_id"]),
+            company_key=str(envelope["company_key"]),
+            ingest_id=str(envelope["ingest_id"]),
+            acknowledged=int(envelope["acknowledged"]),
+            callbacks=callbacks,
+        )
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise MessageError("unreadable_envelope", type(error).__name__) from error
+
+
+def _split(items: list[dict[str, Any]], bodies: bytes) -> tuple[tuple[ReceivedCallback, ...], int]:
+    """Cut `bodies` as the envelope's items say; return the callbacks and where the last one ended."""
+    callbacks = []
+    start = 0
+    for item in items:
+        end = start + item["bytes"]
+        callbacks.append(
+            ReceivedCallback(
+                body=bodies[start:end],
+                received_at=datetime.fromtimestamp(item["received_at"], UTC),
+                source_ip=item["source_ip"],
+                method=item["method"],
+                endpoint=item["endpoint"],
+                headers=item["headers"],
+            )
+        )
+        start = end
+    return tuple(callbacks), start

@@ -1,0 +1,1 @@
+"""The callback bodies of Vibes: their types, their models, and how they are read."""

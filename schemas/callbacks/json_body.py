@@ -1,0 +1,123 @@
+"""From the bytes of a callback to JSON, keeping what a fast parser would lose."""
+
+import gzip
+import hashlib
+import io
+import json
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from schemas.errors import MessageError
+
+_BOM = b"\xef\xbb\xbf"
+_NUL_ESCAPE = b"\\u0000"
+_LONG_NUMBER = re.compile(rb"[0-9]{18}")
+_KINDS = {list: "an array", str: "a string", int: "a number", float: "a number", bool: "a boolean", type(None): "null"}
+_MAX_INFLATED_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class JsonBody:
+    """A body that is a JSON object."""
+
+    object: dict[str, Any]
+    """What it says; NUL characters replaced, numbers of any length exact."""
+    text: str
+    """JSON text that PostgreSQL takes as jsonb."""
+    exact: bool
+    """Whether `text` is what was received, but for white space."""
+    hash: UUID
+    """Equal for bodies that say the same: in canonical form, and without `delivery_attempt`, which changes when Vibes
+    delivers the same event again."""
+
+
+def read_json_body(body: bytes, content_encoding: str | None = None) -> JsonBody:
+    """Read a callback's body.
+
+    Raises MessageError with reason `empty`, `bad_encoding`, `not_utf8`, `not_json`, `not_an_object` or `too_deep`.
+    """
+    body = _inflate(body, content_encoding).removeprefix(_BOM)
+    if not body.strip():
+        raise MessageError("empty")
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MessageError("not_utf8", f"byte {error.start}") from None
+    value = _parse(body)
+    if not isinstance(value, dict):
+        raise MessageError("not_an_object", f"it is {_KINDS[type(value)]}")
+    exact = _NUL_ESCAPE not in body
+    if not exact:
+        value = _without_nul(value)
+        text = canonical_json(value).decode()
+    said = {key: item for key, item in value.items() if key != "delivery_attempt"}
+    return JsonBody(object=value, text=text, exact=exact, hash=short_hash(canonical_json(said)))
+
+
+def _parse(body: bytes) -> Any:
+    """Parse with orjson, unless a number may be longer than it keeps: an id written as a number must stay whole."""
+    try:
+        if _LONG_NUMBER.search(body):
+            orjson.loads(body)  # the stricter of the two decides what is JSON, and refuses what nests too deep
+            return json.loads(body)
+        return orjson.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise MessageError(
+            "not_json", f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        ) from None
+
+
+def canonical_json(value: Mapping[str, Any]) -> bytes:
+    """Return JSON that is equal for equal values. Raises MessageError `too_deep`."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # numbers longer, or nesting deeper, than orjson writes
+        try:
+            return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+        except RecursionError:
+            raise MessageError("too_deep") from None
+
+
+def short_hash(data: bytes) -> UUID:
+    """Return the first 16 bytes of the SHA-256, in the form PostgreSQL stores most compactly."""
+    return UUID(bytes=hashlib.sha256(data).digest()[:16])
+
+
+def _without_nul(value: Any) -> Any:
+    """PostgreSQL holds no NUL character in text or jsonb; U+FFFD stands in for it."""
+    try:
+        if isinstance(value, str):
+            return value.replace("\x00", "\ufffd")
+        if isinstance(value, list):
+            return [_without_nul(item) for item in value]
+        if isinstance(value, dict):
+            return {_without_nul(key): _without_nul(item) for key, item in value.items()}
+    except RecursionError:
+        raise MessageError("too_deep") from None
+    return value
+
+
+def _inflate(body: bytes, content_encoding: str | None) -> bytes:
+    """Undo gzip or deflate, up to a bound: a small body must not become a large one."""
+    encoding = (content_encoding or "identity").strip().lower()
+    if encoding in ("", "identity"):
+        return body
+    try:
+        if encoding in ("gzip", "x-gzip"):
+            with gzip.GzipFile(fileobj=io.BytesIO(body)) as stream:
+                inflated = stream.read(_MAX_INFLATED_BYTES + 1)
+        elif encoding == "deflate":
+            inflated = zlib.decompressobj().decompress(body, _MAX_INFLATED_BYTES + 1)
+        else:
+            raise MessageError("bad_encoding", "neither gzip nor deflate")
+    except (OSError, EOFError, zlib.error) as error:
+        raise MessageError("bad_encoding", type(error).__name__) from None
+    if len(inflated) > _MAX_INFLATED_BYTES:
+        raise MessageError("bad_encoding", f"inflates to more than {_MAX_INFLATED_BYTES} bytes")
+    return inflated
