@@ -1,0 +1,1 @@
+"""What the processes share: settings, logging, metrics, connections, and how a process starts and ends."""

@@ -1,0 +1,172 @@
+"""The companies file: whose callbacks we take, from where, and how to speak to their Vibes account.
+
+One TOML file, several companies. Secrets are not in it: an endpoint key is kept as its SHA-256, an API password by
+reference to an environment variable or a file.
+"""
+
+import hashlib
+import os
+import tomllib
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from schemas.errors import ConfigurationError
+from schemas.regions import API_BASE_URLS, SOURCE_ADDRESSES, Region
+
+Network = IPv4Network | IPv6Network
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Endpoint(_Strict):
+    """One callback URL: `/callbacks/{key}`; the file holds the key's hash."""
+
+    name: str = Field(pattern=r"^[a-z0-9-]{1,40}$")
+    """Shown in logs and metrics in the place of the key."""
+    key_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class Sync(_Strict):
+    """What the person worker does of its own accord for this company."""
+
+    hydrate_unknown_persons: bool = True
+    """On subscription_added of a person we know nothing about: GET the person."""
+    push_crm_data: bool = True
+    """On subscription_added of a person the CRM knows: PUT what Vibes lacks."""
+
+
+class Company(_Strict):
+    """One Vibes company (tenant)."""
+
+    company_key: str = Field(min_length=1, max_length=128, pattern=r"^[^\s/]+$")
+    region: Region
+    default_country: str | None = Field(None, pattern=r"^[A-Z]{2}$")
+    """Country of numbers that come without a country code; without it they stay as they are."""
+    extra_source_ranges: tuple[Network, ...] = ()
+    """Networks callbacks may come from, beside the region's published addresses."""
+    endpoints: Annotated[tuple[Endpoint, ...], Field(min_length=1)]
+    api_base_url: str | None = Field(None, pattern=r"^https?://[^/\s]+$")
+    """Instead of the region's host: a white label's, or the simulator's."""
+    api_username: str | None = None
+    api_password_env: str | None = None
+    api_password_file: Path | None = None
+    api_requests_per_second: float = Field(80.0, gt=0, le=1000)
+    """Vibes allows 100 requests/s per company."""
+    sync: Sync = Sync()
+
+    @field_validator("extra_source_ranges", mode="before")
+    @classmethod
+    def _parse_ranges(cls, value: Any) -> Any:
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            return tuple(ip_network(item) for item in value)
+        return value
+
+    @model_validator(mode="after")
+    def _check_credentials(self) -> "Company":
+        if self.api_password_env and self.api_password_file:
+            raise ValueError("api_password_env and api_password_file are both set; keep one")
+        if bool(self.api_username) != bool(self.api_password_env or self.api_password_file):
+            raise ValueError("api_username needs api_password_env or api_password_file beside it, and they need it")
+        return self
+
+    @property
+    def source_ranges(self) -> tuple[Network, ...]:
+        """Where callbacks of this company may come from."""
+        return (
+            *(ip_network(address) for address in SOURCE_ADDRESSES[self.region]),
+            *self.extra_source_ranges,
+        )
+
+    @property
+    def base_url(self) -> str:
+        """Host of this company's Vibes API."""
+        return self.api_base_url or API_BASE_URLS[self.region]
+
+    @property
+    def has_api(self) -> bool:
+        """Whether credentials for the Vibes API are configured."""
+        return self.api_username is not None
+
+    def api_password(self) -> SecretStr:
+        """Read the API password from where the file says it is. Raises ConfigurationError when it is not there."""
+        where = f"companies file, company {self.company_key}"
+        if self.api_password_env:
+            password = os.environ.get(self.api_password_env)
+            if not password:
+                raise ConfigurationError(f"{where}: api_password_env names {self.api_password_env}, which is not set")
+            return SecretStr(password)
+        if self.api_password_file:
+            try:
+                return SecretStr(self.api_password_file.read_text().strip())
+            except OSError as error:
+                raise ConfigurationError(
+                    f"{where}: api_password_file {self.api_password_file} cannot be read ({error.strerror})"
+                ) from error
+        raise ConfigurationError(f"{where}: no API credentials are configured")
+
+
+class Companies(_Strict):
+    """All companies of this installation."""
+
+    companies: Annotated[tuple[Company, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _check_unique(self) -> "Companies":
+        _refuse_twice("company_key", [company.company_key for company in self.companies])
+        _refuse_twice("key_sha256", [e.key_sha256 for company in self.companies for e in company.endpoints])
+        for company in self.companies:
+            _refuse_twice(f"endpoint name in {company.company_key}", [e.name for e in company.endpoints])
+        return self
+
+    def get(self, company_key: str) -> Company | None:
+        """Return the company of that key, or None."""
+        return next((company for company in self.companies if company.company_key == company_key), None)
+
+
+def hash_endpoint_key(key: str) -> str:
+    """Return what the companies file holds for an endpoint key.
+
+    Plain SHA-256 is enough: a key is 256 random bits (`vibes-pipeline endpoint-key` makes one), not a password.
+    """
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def load_companies(path: Path) -> Companies:
+    """Read the companies file. Raises ConfigurationError naming the file, the place in it and the problem."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(
+            f"companies file {path} cannot be read ({error.strerror}); "
+            "VIBES_PIPELINE_COMPANIES_FILE says where it is, deploy/companies.example.toml is an example"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"companies file {path} is not TOML: {error}") from error
+    try:
+        return Companies.model_validate(data)
+    except ValidationError as error:
+        problems = [
+            f"companies file {path}: {'.'.join(str(part) for part in e['loc']) or 'file'}: {e['msg']}"
+            for e in error.errors(include_input=False)
+        ]
+        raise ConfigurationError("\n".join(problems)) from error
+
+
+def _refuse_twice(what: str, values: list[str]) -> None:
+    for value in values:
+        if values.count(value) > 1:
+            shown = value if what != "key_sha256" else f"{value[:8]}…"
+            raise ValueError(f"{what} {shown} is there twice; each needs its own")

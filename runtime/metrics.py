@@ -1,0 +1,112 @@
+"""Every metric of every process, in one file. Labels are few and bounded: never a person's id, number or name."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import choose_encoder
+
+REGISTRY = CollectorRegistry()
+"""What /metrics shows."""
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 5.0, 10.0, 30.0)
+_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
+
+# ingest: HTTP -> RabbitMQ
+
+INGEST_ANSWERS = Counter(
+    "vibes_ingest_answers_total",
+    "Answers of the callback listener, by company (empty when unknown), status and reason.",
+    ["company_key", "status", "reason"],
+    registry=REGISTRY,
+)
+INGEST_ANSWER_SECONDS = Histogram(
+    "vibes_ingest_answer_seconds", "From request to answer.", buckets=_SECONDS, registry=REGISTRY
+)
+INGEST_IN_FLIGHT = Gauge("vibes_ingest_in_flight_requests", "Requests without an answer yet.", registry=REGISTRY)
+INGEST_PENDING_CALLBACKS = Gauge(
+    "vibes_ingest_pending_callbacks", "Callbacks waiting for the broker's confirm.", registry=REGISTRY
+)
+INGEST_GROUP_CALLBACKS = Histogram(
+    "vibes_ingest_group_callbacks", "Callbacks in one broker message.", buckets=_SIZES, registry=REGISTRY
+)
+INGEST_PUBLISH_SECONDS = Histogram(
+    "vibes_ingest_publish_seconds", "From publish to the broker's confirm.", buckets=_SECONDS, registry=REGISTRY
+)
+INGEST_PUBLISH_FAILURES = Counter(
+    "vibes_ingest_publish_failures_total",
+    "Broker messages that were not confirmed, by reason.",
+    ["reason"],
+    registry=REGISTRY,
+)
+INGEST_UNREADABLE = Counter(
+    "vibes_ingest_unreadable_total",
+    "Callbacks acknowledged although they cannot be read (they go to quarantine), by reason.",
+    ["company_key", "reason"],
+    registry=REGISTRY,
+)
+INGEST_UNCONFIGURED = Counter(
+    "vibes_ingest_unconfigured_endpoint_total",
+    "Calls from an address of Vibes to an endpoint that is not configured. Alert on any: they are answered 503, and "
+    "Vibes gives their events up after a few tries.",
+    registry=REGISTRY,
+)
+
+# apply: RabbitMQ -> Postgres
+
+APPLY_CALLBACKS = Counter(
+    "vibes_apply_callbacks_total",
+    "Callbacks settled, by company and outcome (applied, duplicate, quarantined, dead_lettered).",
+    ["company_key", "outcome"],
+    registry=REGISTRY,
+)
+APPLY_REDELIVERED = Counter(
+    "vibes_apply_redelivered_messages_total",
+    "Broker messages that had been applied before (their ack was lost) and were skipped.",
+    registry=REGISTRY,
+)
+APPLY_BATCH_CALLBACKS = Histogram(
+    "vibes_apply_batch_callbacks", "Callbacks in one transaction.", buckets=_SIZES, registry=REGISTRY
+)
+APPLY_TRANSACTION_SECONDS = Histogram(
+    "vibes_apply_transaction_seconds", "Duration of one apply transaction.", buckets=_SECONDS, registry=REGISTRY
+)
+APPLY_RETRIES = Counter(
+    "vibes_apply_batch_retries_total",
+    "Batches tried again because Postgres could not take them, by reason.",
+    ["reason"],
+    registry=REGISTRY,
+)
+APPLY_LAG_SECONDS = Gauge(
+    "vibes_apply_lag_seconds", "Age of the oldest callback of the batch applied last.", registry=REGISTRY
+)
+APPLY_LAST_APPLIED = Gauge(
+    "vibes_apply_last_applied_timestamp_seconds", "When a batch was applied last.", registry=REGISTRY
+)
+
+# person sync: outbox -> Person API
+
+PERSON_SYNC_OUTCOMES = Counter(
+    "vibes_person_sync_outcomes_total",
+    "Syncs dealt with, by company and outcome (synced, postponed, conflict, skipped).",
+    ["company_key", "outcome"],
+    registry=REGISTRY,
+)
+PERSON_API_CALLS = Counter(
+    "vibes_person_api_calls_total",
+    "Calls to the Vibes API, by company, route and status (or kind of failure).",
+    ["company_key", "route", "status"],
+    registry=REGISTRY,
+)
+PERSON_API_SECONDS = Histogram(
+    "vibes_person_api_seconds", "Latency of one call to the Vibes API.", ["route"], buckets=_SECONDS, registry=REGISTRY
+)
+
+# all processes
+
+BROKER_CONNECTED = Gauge(
+    "vibes_broker_connected", "1 while the connection is up, by use (publish, consume).", ["use"], registry=REGISTRY
+)
+
+
+def exposition(accept: str) -> tuple[bytes, str]:
+    """Return what /metrics answers, and its content type, for the Accept header of a scraper."""
+    encode, content_type = choose_encoder(accept)
+    return encode(REGISTRY), content_type

@@ -1,0 +1,238 @@
+"""Every setting of every process, in one place. Each is an environment variable with a default.
+
+Names start with `VIBES_PIPELINE_`, but for the conventional `DATABASE_URL` and `AMQP_URL`. The README's reference
+table is made from this file (a test keeps the two equal).
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.errors import ConfigurationError
+from schemas.topology import Topology
+
+PREFIX = "VIBES_PIPELINE_"
+DEADLINE_CEILING_SECONDS = 1.9
+"""Vibes' only published timeout is 2 seconds; an answer needs a little time to travel."""
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Settings(BaseSettings):
+    """The settings of one process. Read with `load_settings`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    database_url: SecretStr = Field(
+        SecretStr("postgresql://localhost:5432/vibes"),
+        validation_alias="DATABASE_URL",
+        description="PostgreSQL 15 to 18, as a connection URL.",
+        examples=["postgresql://user:password@db.example:5432/vibes"],
+    )
+    amqp_url: SecretStr = Field(
+        SecretStr("amqp://localhost:5672/"),
+        validation_alias="AMQP_URL",
+        description="RabbitMQ 3.10 or later, as a connection URL.",
+        examples=["amqp://user:password@mq.example:5672/"],
+    )
+    companies_file: Path = Field(
+        Path("/etc/vibes-pipeline/companies.toml"),
+        description="The companies: keys, regions, endpoints, API credentials.",
+        examples=["/etc/vibes-pipeline/companies.toml"],
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="The least severe log line to write.", examples=["INFO"]
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto",
+        description="`json`: one object a line; `console`: for people; `auto`: console on a terminal, else json.",
+        examples=["json"],
+    )
+    admin_host: str = Field(
+        "127.0.0.1",
+        description="Where each process serves /healthz, /readyz and /metrics. Nothing there is protected.",
+        examples=["0.0.0.0"],  # noqa: S104 - an example of what a container sets
+    )
+    drain_seconds: float = Field(
+        25.0,
+        gt=0,
+        le=600,
+        description="After SIGTERM: the longest a process takes to finish what it has begun.",
+        examples=["25"],
+    )
+
+    queue_prefix: str = Field(
+        "vibes",
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        description="Start of every exchange's and queue's name; installations that share a broker need their own.",
+        examples=["vibes"],
+    )
+    apply_queues: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Number of queues the callbacks are spread over (over the leaders of a RabbitMQ cluster).",
+        examples=["3"],
+    )
+    amqp_heartbeat_seconds: int = Field(
+        10,
+        ge=2,
+        le=300,
+        description="A broker connection silent for twice this long is dead.",
+        examples=["10"],
+    )
+
+    ingest_host: str = Field(
+        "0.0.0.0",  # noqa: S104 - the one listener that has to be reachable
+        description="Address of the callback listener.",
+        examples=["0.0.0.0"],  # noqa: S104
+    )
+    ingest_port: Port = Field(8080, description="Port of the callback listener; 0 takes a free one.", examples=["8080"])
+    ingest_admin_port: Port = Field(9101, description="Admin port of ingest.", examples=["9101"])
+    ingest_deadline_seconds: float = Field(
+        1.5,
+        ge=0.1,
+        le=DEADLINE_CEILING_SECONDS,
+        description="Every answer is out within this time; Vibes' published ceiling is 2 seconds.",
+        examples=["1.5"],
+    )
+    ingest_max_body_bytes: int = Field(
+        1024 * 1024,
+        ge=1024,
+        le=64 * 1024 * 1024,
+        description="A larger body is answered 413.",
+        examples=["1048576"],
+    )
+    ingest_trusted_proxies: int = Field(
+        0,
+        ge=0,
+        le=10,
+        description="Number of proxies of yours in front of ingest, each of which appends to X-Forwarded-For. "
+        "0 ignores the header.",
+        examples=["1"],
+    )
+    ingest_max_pending_callbacks: int = Field(
+        10_000,
+        ge=1,
+        description="Callbacks waiting for the broker's confirm; above it 503.",
+        examples=["10000"],
+    )
+    ingest_max_pending_bytes: int = Field(
+        128 * 1024 * 1024,
+        ge=1024,
+        description="Bytes of bodies waiting likewise; above it 503.",
+        examples=["134217728"],
+    )
+    ingest_group_max_callbacks: int = Field(
+        200, ge=1, le=10_000, description="Most callbacks in one broker message.", examples=["200"]
+    )
+    ingest_group_max_bytes: int = Field(
+        1024 * 1024,
+        ge=1024,
+        description="Most bytes of bodies in one broker message (one larger body goes alone).",
+        examples=["1048576"],
+    )
+    ingest_publishes_in_flight: int = Field(
+        4,
+        ge=1,
+        le=200,
+        description="Unconfirmed groups at a time; what arrives meanwhile forms the next groups.",
+        examples=["4"],
+    )
+
+    apply_admin_port: Port = Field(9102, description="Admin port of an apply worker.", examples=["9102"])
+    apply_batch_callbacks: int = Field(
+        500, ge=1, le=10_000, description="Callbacks that close a batch (one transaction).", examples=["500"]
+    )
+    apply_batch_bytes: int = Field(
+        16 * 1024 * 1024, ge=1024, description="Bytes of bodies that close a batch.", examples=["16777216"]
+    )
+    apply_batch_wait_seconds: float = Field(
+        0.02,
+        ge=0,
+        le=10,
+        description="How long a batch waits for more after its first message.",
+        examples=["0.02"],
+    )
+    apply_prefetch_messages: int = Field(
+        200,
+        ge=1,
+        le=2000,
+        description="Broker messages an apply worker holds unacknowledged.",
+        examples=["200"],
+    )
+
+    person_sync_admin_port: Port = Field(9103, description="Admin port of a person worker.", examples=["9103"])
+    person_sync_concurrency: int = Field(
+        20, ge=1, le=500, description="Persons one person worker deals with at a time.", examples=["20"]
+    )
+    person_sync_sweep_seconds: float = Field(
+        5.0,
+        ge=0.1,
+        le=3600,
+        description="How often syncs that are due but not under way are looked for and put on the queue.",
+        examples=["5"],
+    )
+    person_api_timeout_seconds: float = Field(
+        10.0, gt=0, le=120, description="Longest wait for one answer of the Person API.", examples=["10"]
+    )
+    person_api_attempts: int = Field(
+        4, ge=1, le=20, description="Tries of one call before the sync is put off.", examples=["4"]
+    )
+    person_api_retry_seconds: float = Field(
+        30.0, gt=0, le=600, description="Most time all tries of one call take together.", examples=["30"]
+    )
+
+    @property
+    def topology(self) -> Topology:
+        """What this installation has in the broker."""
+        return Topology(prefix=self.queue_prefix, apply_queues=self.apply_queues)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings from the environment; `overrides` (by field name) win, as command-line options do.
+
+    Raises ConfigurationError naming every wrong variable, what is wrong with it and an example. A variable that starts
+    with the prefix but is no setting is wrong too: a misspelt name must not be ignored silently.
+    """
+    problems = [
+        f"{name}: no such setting{_did_you_mean(name)}"
+        for name in sorted(os.environ)
+        if name.startswith(PREFIX) and name not in environment_names()
+    ]
+    settings = None
+    try:
+        settings = Settings(**overrides)
+    except ValidationError as error:
+        problems += [_describe(str(e["loc"][0]), e["msg"]) for e in error.errors(include_input=False)]
+    if problems or settings is None:
+        raise ConfigurationError("\n".join(problems))
+    return settings
+
+
+def environment_names() -> dict[str, str]:
+    """Return the environment variable of each setting, mapped to its field."""
+    return {
+        str(info.validation_alias) if info.validation_alias else f"{PREFIX}{field.upper()}": field
+        for field, info in Settings.model_fields.items()
+    }
+
+
+def _did_you_mean(name: str) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, environment_names(), n=1)
+    return f"; did you mean {close[0]}?" if close else "; the README lists them all"
+
+
+def _describe(where: str, problem: str) -> str:
+    names = environment_names()
+    by_field = {field: name for name, field in names.items()}
+    name = where if where in names else by_field.get(where, where)
+    field = names.get(name, where)
+    info = Settings.model_fields.get(field)
+    example = f" Example: {name}={info.examples[0]}" if info and info.examples else ""
+    return f"{name}: {problem}.{example}"
