@@ -1,0 +1,1 @@
+"""Durable work: 2. RabbitMQ -> Postgres (`apply`), 3. outbox -> Person API (`person_sync`)."""

@@ -1,0 +1,103 @@
+"""Consume one apply queue: batch after batch, settled, then acked."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from functools import partial
+
+from aio_pika.abc import AbstractConnection
+
+from runtime import metrics
+from runtime.companies import Companies
+from runtime.postgres import Pool
+from runtime.settings import Settings
+from schemas.topology import Queue
+from workers.apply.batches import Batch, Limits
+from workers.apply.dead_letters import set_aside_undeliverable, set_aside_unreadable
+from workers.apply.due import DuePublisher
+from workers.apply.inbox import open_inbox
+from workers.apply.patience import until_done, wait_for_postgres
+from workers.apply.reading import ReadMessage, countries, read_message
+from workers.apply.settle import settle
+from workers.apply.transaction import Settled
+
+_PREFETCH_DEAD = 10
+
+
+class ApplyConsumer:
+    """Applies what comes from one queue, on a channel of its own: its acks cover all earlier deliveries."""
+
+    def __init__(
+        self, settings: Settings, companies: Companies, pool: Pool, queue: Queue, due: DuePublisher, stop: asyncio.Event
+    ) -> None:
+        self._settings = settings
+        self._companies = companies
+        self._country_of = countries(companies)
+        self._pool = pool
+        self._queue = queue
+        self._due = due
+        self._stop = stop
+        self._limits = Limits(
+            settings.apply_batch_callbacks, settings.apply_batch_bytes, settings.apply_batch_wait_seconds
+        )
+
+    async def run(self, connection: AbstractConnection) -> None:
+        """Consume until stopped, finish what was delivered already, and return.
+
+        Waits for Postgres first: what cannot be applied is better left in the queue. Raises ServiceError when Postgres
+        stays away, BROKER_ERRORS when the connection breaks; the broker then delivers again what was not acked.
+        """
+        await wait_for_postgres(self._pool, self._stop)
+        prefetch = self._settings.apply_prefetch_messages
+        async with open_inbox(connection, self._settings.topology, self._queue, prefetch, self._stop) as inbox:
+            while (batch := await inbox.next_batch(self._limits)) is not None:
+                await self._deal_with(batch)
+
+    async def _deal_with(self, batch: Batch) -> None:
+        messages = [read_message(message, self._country_of) for message in batch.messages]
+        started = time.monotonic()
+        await until_done(lambda: set_aside_unreadable(self._pool, batch.unreadable), self._stop)
+        settled = await until_done(lambda: settle(self._pool, messages, self._companies), self._stop)
+        await batch.ack()
+        self._due.publish(settled.due)
+        _measure(messages, settled, time.monotonic() - started)
+
+
+class DeadLetterConsumer:
+    """Moves what the broker has given up delivering to the dead_letters table."""
+
+    def __init__(self, settings: Settings, companies: Companies, pool: Pool, stop: asyncio.Event) -> None:
+        self._settings = settings
+        self._companies = companies
+        self._pool = pool
+        self._stop = stop
+
+    async def run(self, connection: AbstractConnection) -> None:
+        """Consume until stopped; raises like ApplyConsumer.run."""
+        await wait_for_postgres(self._pool, self._stop)
+        topology = self._settings.topology
+        async with open_inbox(connection, topology, topology.dead_letters, _PREFETCH_DEAD, self._stop) as inbox:
+            while (incoming := await inbox.next()) is not None:
+                await until_done(partial(set_aside_undeliverable, self._pool, incoming, self._companies), self._stop)
+                await incoming.ack()
+
+
+def _measure(messages: list[ReadMessage], settled: Settled, seconds: float) -> None:
+    outcomes: dict[tuple[str, str], int] = {}
+    oldest = None
+    for message in messages:
+        for callback in message.callbacks:
+            received_at = callback.received.received_at
+            oldest = received_at if oldest is None else min(oldest, received_at)
+            outcome = settled.outcomes.get(callback.receipt)
+            if outcome is not None:
+                key = (callback.company_key, outcome.name.lower())
+                outcomes[key] = outcomes.get(key, 0) + 1
+    for (company_key, name), count in outcomes.items():
+        metrics.APPLY_CALLBACKS.labels(company_key, name).inc(count)
+    metrics.APPLY_BATCH_CALLBACKS.observe(sum(outcomes.values()))
+    metrics.APPLY_TRANSACTION_SECONDS.observe(seconds)
+    metrics.APPLY_REDELIVERED.inc(settled.redelivered)
+    metrics.APPLY_LAST_APPLIED.set_to_current_time()
+    if oldest is not None:
+        metrics.APPLY_LAG_SECONDS.set((datetime.now(UTC) - oldest).total_seconds())

@@ -1,0 +1,79 @@
+"""Tell the person workers who is due, after the transaction that put them into the outbox.
+
+Best effort: a message that cannot be published now is not waited for. The outbox is the truth, and the person workers
+sweep it for what was never told.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from uuid import UUID
+
+import aio_pika
+import structlog
+from aio_pika.abc import AbstractConnection
+
+from runtime.amqp import BROKER_ERRORS, declare, keep_connected
+from runtime.settings import Settings
+from schemas.person_due import PersonDue, encode
+
+log = structlog.get_logger()
+
+_MAX_WAITING = 10_000
+_WINDOW = 200
+"""Publishes under way at a time: about where one channel is fastest."""
+_PUBLISH_SECONDS = 5.0
+
+
+class DuePublisher:
+    """Publishes "this person is due" on a connection of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._waiting: deque[tuple[str, UUID]] = deque(maxlen=_MAX_WAITING)
+        self._wake = asyncio.Event()
+
+    def publish(self, due: Sequence[tuple[str, UUID]]) -> None:
+        """Take over what is to be published; returns at once."""
+        self._waiting.extend(due)
+        if due:
+            self._wake.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Publish until stopped, and then what is left."""
+        await keep_connected(
+            self._settings.amqp_url.get_secret_value(),
+            "publish",
+            lambda connection: self._publish_until(stop, connection),
+            stop,
+            self._settings.amqp_heartbeat_seconds,
+        )
+
+    async def _publish_until(self, stop: asyncio.Event, connection: AbstractConnection) -> None:
+        channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        await declare(channel, self._settings.topology)
+        exchange = await channel.get_exchange(self._settings.topology.syncs.name, ensure=False)
+
+        async def publish_one(company_key: str, person_uid: UUID) -> None:
+            message = aio_pika.Message(
+                encode(PersonDue(company_key, person_uid)), delivery_mode=aio_pika.DeliveryMode.PERSISTENT
+            )
+            async with asyncio.timeout(_PUBLISH_SECONDS):
+                await exchange.publish(message, "person", mandatory=True)
+
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            while not (stop.is_set() and not self._waiting):
+                window = [self._waiting.popleft() for _ in range(min(_WINDOW, len(self._waiting)))]
+                if window:
+                    await asyncio.gather(*(publish_one(*due) for due in window))
+                    continue
+                self._wake.clear()
+                waking = asyncio.ensure_future(self._wake.wait())
+                await asyncio.wait((waking, stopping), return_when=asyncio.FIRST_COMPLETED)
+                waking.cancel()
+        except BROKER_ERRORS as error:
+            log.warning("apply.due_not_published", error=type(error).__name__, left_to_the_sweep=len(self._waiting))
+            raise
+        finally:
+            stopping.cancel()

@@ -1,0 +1,112 @@
+"""Settle a batch: apply it, and when the database refuses it for its content, find the callbacks that are to blame."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import structlog
+
+from runtime.companies import Companies
+from runtime.postgres import DATA_ERRORS, Pool
+from schemas.errors import MessageError
+from workers.apply.reading import ReadMessage, Receipt
+from workers.apply.transaction import AppliedElsewhereError, Settled, apply_messages
+from workers.mirror import Mirror, write_mirror
+
+log = structlog.get_logger()
+
+Item = TypeVar("Item")
+
+
+async def settle(pool: Pool, messages: Sequence[ReadMessage], companies: Companies) -> Settled:
+    """Apply the callbacks of some messages, each once; set aside, alone, what the database refuses for its content.
+
+    Raises what asyncpg raises when the environment is to blame: then nothing was changed, and the batch can be tried
+    again.
+    """
+    while True:
+        try:
+            return await _apply(pool, messages, companies, {})
+        except DATA_ERRORS as error:
+            log.warning("apply.batch_refused", error=type(error).__name__, messages=len(messages))
+            refused = await _find_refused(pool, messages, companies)
+            return await _apply(pool, messages, companies, refused)
+        except AppliedElsewhereError:
+            continue
+
+
+async def _apply(
+    pool: Pool, messages: Sequence[ReadMessage], companies: Companies, refused: Mapping[Receipt, MessageError]
+) -> Settled:
+    async def work(mirror: Mirror) -> Settled:
+        return await apply_messages(mirror, messages, companies, refused)
+
+    company_keys = [message.message.company_key for message in messages]
+    async with pool.acquire() as connection:
+        return await write_mirror(connection, company_keys, work)
+
+
+class _TrialPassed(Exception):  # noqa: N818 - not an error: it ends a trial's transaction without a trace
+    pass
+
+
+async def _find_refused(
+    pool: Pool, messages: Sequence[ReadMessage], companies: Companies
+) -> dict[Receipt, MessageError]:
+    """Find the callbacks the database refuses, by trials that are rolled back."""
+
+    async def trial(receipts: Sequence[Receipt]) -> MessageError | None:
+        tried = set(receipts)
+        parts = [
+            replace(message, callbacks=tuple(item for item in message.callbacks if item.receipt in tried))
+            for message in messages
+        ]
+
+        async def work(mirror: Mirror) -> None:
+            await apply_messages(mirror, [part for part in parts if part.callbacks], companies, {})
+            raise _TrialPassed
+
+        try:
+            async with pool.acquire() as connection:
+                await write_mirror(connection, [part.message.company_key for part in parts], work)
+        except _TrialPassed:
+            return None
+        except DATA_ERRORS as error:
+            # The error's text may quote the value, so only its class is kept.
+            return MessageError("refused_by_database", type(error).__name__)
+        raise AssertionError("a trial ends in one of the two ways above")
+
+    receipts = [callback.receipt for message in messages for callback in message.callbacks]
+    return await sift(receipts, trial)
+
+
+async def sift(
+    items: Sequence[Item], trial: Callable[[Sequence[Item]], Awaitable[MessageError | None]]
+) -> dict[Item, MessageError]:
+    """Find the items to leave out so that the others pass the trial together.
+
+    `trial(items)` returns why it fails, or None. Halves what fails, and tries each part together with all that has
+    passed, so the result holds even if items fail only in company. Few trials when few are bad: about 2 log2(n) each.
+    """
+    passed: list[Item] = []
+    refused: dict[Item, MessageError] = {}
+
+    async def sift_part(part: Sequence[Item]) -> None:
+        problem = await trial([*passed, *part])
+        if problem is None:
+            passed.extend(part)
+        elif len(part) == 1:
+            refused[part[0]] = problem
+        else:
+            middle = len(part) // 2
+            await sift_part(part[:middle])
+            await sift_part(part[middle:])
+
+    if items:
+        await sift_part(items)
+    return refused
+
+
+async def settle_refused(pool: Pool, message: ReadMessage, companies: Companies, problem: MessageError) -> Settled:
+    """Set all callbacks of a message aside as dead letters, unless it was applied before."""
+    return await _apply(pool, [message], companies, {callback.receipt: problem for callback in message.callbacks})

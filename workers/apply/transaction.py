@@ -1,0 +1,247 @@
+"""What one apply transaction does: claim, log, fold, set aside, request syncs, record."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from runtime.companies import Companies
+from runtime.postgres import statement
+from schemas.callbacks.events import Event
+from schemas.callbacks.types import CallbackType
+from schemas.errors import MessageError
+from workers.apply.reading import Outcome, ReadCallback, ReadMessage, Receipt
+from workers.mirror import Mirror
+
+_EVENT_COLUMNS = (
+    "company_key",
+    "callback_type",
+    "event_id",
+    "event_date",
+    "received_at",
+    "person_id",
+    "person_key",
+    "external_person_id",
+    "list_id",
+    "reason",
+    "variant",
+    "payload",
+    "original_body",
+    "endpoint",
+    "message_id",
+    "position",
+)
+
+
+class AppliedElsewhereError(Exception):
+    """Another worker dealt with a message of the batch at the same time; try the batch again."""
+
+
+@dataclass(slots=True)
+class Settled:
+    """What a transaction did."""
+
+    outcomes: dict[Receipt, Outcome] = field(default_factory=dict)
+    redelivered: int = 0
+    """Messages that had been dealt with before, and were skipped."""
+    due: list[tuple[str, UUID]] = field(default_factory=list)
+    """Persons put into the outbox: company and person."""
+
+
+async def apply_messages(
+    mirror: Mirror, messages: Sequence[ReadMessage], companies: Companies, refused: Mapping[Receipt, MessageError]
+) -> Settled:
+    """Apply the callbacks of some messages. `refused` are those the database has refused before: they are set aside.
+
+    Every message leaves its row in callback_messages, and every callback one outcome. Raises AppliedElsewhereError, and
+    what asyncpg raises.
+    """
+    fresh = await _skip_applied(mirror, messages)
+    settled = Settled(redelivered=len(messages) - len(fresh))
+    callbacks = list(chain.from_iterable(message.callbacks for message in fresh))
+    set_aside = {
+        callback.receipt: problem
+        for callback in callbacks
+        if (problem := callback.problem or refused.get(callback.receipt)) is not None
+    }
+    for callback in callbacks:
+        quarantined = callback.problem is not None
+        settled.outcomes[callback.receipt] = Outcome.QUARANTINED if quarantined else Outcome.DEAD_LETTERED
+    claimed = await _claim(mirror, [callback for callback in callbacks if callback.receipt not in set_aside], settled)
+    await _apply_events(mirror, [(callback, event) for callback, event, _ in claimed], companies, settled)
+    await _log_events(mirror, claimed)
+    await _set_aside(
+        mirror, [(callback, set_aside[callback.receipt]) for callback in callbacks if callback.receipt in set_aside]
+    )
+    await _record(mirror, fresh, settled)
+    return settled
+
+
+async def _skip_applied(mirror: Mirror, messages: Sequence[ReadMessage]) -> list[ReadMessage]:
+    """Leave out what was applied before: the broker delivers a message again when its ack was lost."""
+    by_id = {message.message.message_id: message for message in messages}
+    rows = await mirror.connection.fetch(statement("find_applied_messages"), list(by_id))
+    for row in rows:
+        del by_id[row["message_id"]]
+    return list(by_id.values())
+
+
+async def _claim(
+    mirror: Mirror, callbacks: Iterable[ReadCallback], settled: Settled
+) -> list[tuple[ReadCallback, Event, bool]]:
+    """Return the callbacks that are to be applied, and whether each is a variant; the others are duplicates."""
+    claimed: list[tuple[ReadCallback, Event, bool]] = []
+    for round_ in _rounds(callbacks, settled):
+        rows = await mirror.connection.fetch(
+            statement("claim_callbacks"),
+            list(round_),
+            [event.body.hash for _, event in round_.values()],
+            [callback.received.received_at for callback, _ in round_.values()],
+        )
+        variants = {row["callback_key"]: row["variant"] for row in rows}
+        for key, (callback, event) in round_.items():
+            if key in variants:
+                claimed.append((callback, event, variants[key]))
+                settled.outcomes[callback.receipt] = Outcome.APPLIED
+            else:
+                settled.outcomes[callback.receipt] = Outcome.DUPLICATE
+    return claimed
+
+
+def _rounds(callbacks: Iterable[ReadCallback], settled: Settled) -> list[dict[UUID, tuple[ReadCallback, Event]]]:
+    """Spread the events over rounds with each key once: nearly always one round, more where there are variants.
+
+    An event that the batch holds twice is a duplicate.
+    """
+    rounds: list[dict[UUID, tuple[ReadCallback, Event]]] = []
+    for callback in callbacks:
+        assert callback.event is not None  # noqa: S101 - those without were set aside
+        event = callback.event
+        key = event.key
+        for round_ in rounds:
+            if key not in round_:
+                round_[key] = (callback, event)
+                break
+            if round_[key][1].body.hash == event.body.hash:
+                settled.outcomes[callback.receipt] = Outcome.DUPLICATE
+                break
+        else:
+            rounds.append({key: (callback, event)})
+    return rounds
+
+
+async def _apply_events(
+    mirror: Mirror, events: Sequence[tuple[ReadCallback, Event]], companies: Companies, settled: Settled
+) -> None:
+    """Fold the events' facts into the mirror, company by company, and request the syncs that follow from them."""
+    by_company: defaultdict[str, list[Event]] = defaultdict(list)
+    for _, event in events:
+        by_company[event.company_key].append(event)
+    for company_key, told in sorted(by_company.items()):
+        person_uids = await mirror.store(company_key, list(chain.from_iterable(event.facts for event in told)))
+        subscribed = {
+            person_uids[fact.person]
+            for event in told
+            if event.callback_type is CallbackType.SUBSCRIPTION_ADDED
+            for fact in event.facts
+        }
+        settled.due += await _request_syncs(mirror, company_key, subscribed, companies)
+
+
+async def _request_syncs(
+    mirror: Mirror, company_key: str, person_uids: set[UUID], companies: Companies
+) -> list[tuple[str, UUID]]:
+    company = companies.get(company_key)
+    if not person_uids or company is None or not company.has_api:
+        return []
+    rows = await mirror.connection.fetch(
+        statement("request_person_syncs"),
+        company_key,
+        list(person_uids),
+        company.sync.hydrate_unknown_persons,
+        company.sync.push_crm_data,
+    )
+    return [(company_key, row["person_uid"]) for row in rows]
+
+
+async def _log_events(mirror: Mirror, claimed: Sequence[tuple[ReadCallback, Event, bool]]) -> None:
+    if claimed:
+        await mirror.connection.copy_records_to_table(
+            "callback_events", columns=_EVENT_COLUMNS, records=[_event_row(*item) for item in claimed]
+        )
+
+
+def _event_row(callback: ReadCallback, event: Event, variant: bool) -> tuple[Any, ...]:
+    return (
+        event.company_key,
+        event.callback_type.value,
+        event.event_id,
+        event.event_date,
+        callback.received.received_at,
+        event.person_id,
+        event.person_key,
+        event.external_person_id,
+        event.list_id,
+        event.reason,
+        variant,
+        event.body.text,
+        None if event.body.exact else callback.received.body,
+        callback.received.endpoint,
+        *callback.receipt,
+    )
+
+
+async def _set_aside(mirror: Mirror, problems: Sequence[tuple[ReadCallback, MessageError]]) -> None:
+    if problems:
+        rows = [_dead_letter_row(callback, problem) for callback, problem in problems]
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        await mirror.connection.execute(statement("insert_dead_letters"), *columns)
+
+
+def _dead_letter_row(callback: ReadCallback, problem: MessageError) -> tuple[Any, ...]:
+    unread = callback.event is None
+    received = callback.received
+    return (
+        callback.company_key,
+        "quarantined" if unread else "dead_lettered",
+        "decode" if unread else "apply",
+        problem.reason,
+        problem.detail or None,
+        received.body,
+        callback.event.callback_type.value if callback.event else None,
+        callback.event.event_id if callback.event else None,
+        received.received_at,
+        received.source_ip,
+        received.method,
+        received.endpoint,
+        orjson.dumps(received.headers).decode(),
+        *callback.receipt,
+    )
+
+
+async def _record(mirror: Mirror, messages: Sequence[ReadMessage], settled: Settled) -> None:
+    rows = [_message_row(message, settled.outcomes) for message in messages]
+    if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        recorded = await mirror.connection.fetch(statement("insert_callback_messages"), *columns)
+        if len(recorded) < len(rows):
+            raise AppliedElsewhereError
+
+
+def _message_row(message: ReadMessage, outcomes: Mapping[Receipt, Outcome]) -> tuple[Any, ...]:
+    told = "".join(outcomes[callback.receipt].value for callback in message.callbacks)
+    envelope = message.message
+    return (
+        envelope.message_id,
+        envelope.company_key,
+        envelope.ingest_id,
+        envelope.acknowledged,
+        envelope.callbacks[0].received_at if envelope.callbacks else datetime.now(UTC),
+        told,
+        *(told.count(outcome.value) for outcome in Outcome),
+    )
