@@ -1,0 +1,1 @@
+"""The `vibes-pipeline` command: composes the parts."""

@@ -1,0 +1,135 @@
+"""The commands of `vibes-pipeline`.
+
+Exit codes: 0 done; 1 not as it should be (an audit with a difference, a service that cannot be reached); 2 wrong use
+or wrong configuration.
+"""
+
+import asyncio
+import secrets
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.accounts import parse_receipts
+from cli.processes import run_part
+from cli.reports import gather_audit, gather_status
+from cli.tables import as_json, print_audit, print_status
+from runtime.companies import hash_endpoint_key
+from runtime.migrations import migrate as run_migrations
+from runtime.postgres import POSTGRES_ERRORS
+from runtime.settings import load_settings
+from schemas.errors import ConfigurationError, ServiceError
+
+app = typer.Typer(
+    help="Vibes callbacks to RabbitMQ to Postgres, and profile changes back to Vibes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Processes = Annotated[int, typer.Option("--processes", "-n", min=1, max=64, help="How many processes to run.")]
+Supervised = Annotated[bool, typer.Option("--supervised", hidden=True)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+
+@app.command()
+def ingest(processes: Processes = 1, supervised: Supervised = False) -> None:
+    """Take callbacks by HTTP and publish them to RabbitMQ. Several processes share the port."""
+    run_part("ingest", processes, supervised=supervised)
+
+
+@app.command()
+def apply(processes: Processes = 1, supervised: Supervised = False) -> None:
+    """Apply callbacks from RabbitMQ to Postgres."""
+    run_part("apply", processes, supervised=supervised)
+
+
+@app.command("person-sync")
+def person_sync(processes: Processes = 1, supervised: Supervised = False) -> None:
+    """Bring persons that are due up to date, through the Vibes Person API."""
+    run_part("person-sync", processes, supervised=supervised)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database up to this release's schema. Safe to run twice, also at once."""
+    url = load_settings().database_url.get_secret_value()
+    try:
+        applied = asyncio.run(run_migrations(url))
+    except POSTGRES_ERRORS as error:
+        raise ServiceError(
+            f"DATABASE_URL: the database cannot be migrated ({type(error).__name__}: {error})"
+        ) from error
+    for name in applied:
+        print(f"applied {name}")
+    print("the database is up to date")
+
+
+@app.command()
+def status(json: Json = False) -> None:
+    """Show what was acknowledged, what became of it, and what is waiting."""
+    report = asyncio.run(gather_status(load_settings()))
+    if json:
+        print(as_json(report))
+    else:
+        print_status(report)
+
+
+@app.command()
+def audit(
+    json: Json = False,
+    receipts: Annotated[
+        typer.FileText | None,
+        typer.Option(
+            help="Check callbacks by id as well: a file with one receipt a line (the X-Receipt-Id of an answer); "
+            "- is standard input.",
+        ),
+    ] = None,
+    settle_seconds: Annotated[
+        float, typer.Option(min=0, help="How long to wait for callbacks that are on their way.")
+    ] = 10.0,
+) -> None:
+    """Prove that every acknowledged callback is accounted for; exit 1 if one is not."""
+    report = asyncio.run(gather_audit(load_settings(), parse_receipts(receipts) if receipts else None, settle_seconds))
+    if json:
+        print(as_json(report))
+    else:
+        print_audit(report)
+    raise typer.Exit(0 if report.ok else 1)
+
+
+@app.command("endpoint-key")
+def endpoint_key() -> None:
+    """Make a key for a callback URL, and what the companies file holds of it."""
+    key = secrets.token_urlsafe(32)
+    print(f"callback URL:    https://YOUR.HOST/callbacks/{key}")
+    print(f'companies file:  key_sha256 = "{hash_endpoint_key(key)}"')
+
+
+@app.command()
+def simulate(
+    config: Annotated[Path, typer.Option(help="TOML file with the companies to simulate.", dir_okay=False)],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = 8090,
+    seed: Annotated[int, typer.Option(help="The same seed sends the same events.")] = 1,
+    rate_limit: Annotated[int, typer.Option(help="Requests a second for each company; above it 429.", min=1)] = 100,
+) -> None:
+    """Run a stand-in for Vibes: its Person API, and a sender of callbacks."""
+    from cli.simulate import run_simulator
+
+    run_simulator(config, host, port, seed, rate_limit)
+
+
+def main() -> None:
+    """Run a command; an error a person can mend is told in a line, without a traceback."""
+    try:
+        app()
+    except ConfigurationError as error:
+        print(f"vibes-pipeline: {error}", file=sys.stderr)
+        sys.exit(2)
+    except ServiceError as error:
+        print(f"vibes-pipeline: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,105 @@
+"""Gather what `status` and `audit` tell."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from cli.accounts import Account, ReceiptCheck, balance
+from cli.services import QueueDepth, postgres, queue_depths
+from runtime.postgres import Connection, statement
+from runtime.settings import Settings
+
+_RECENT = timedelta(minutes=5)
+_RECEIPTS_A_QUERY = 5000
+_LOOK_AGAIN_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """The audit's finding."""
+
+    ok: bool
+    """Nothing is missing, or what is missing is still on its way; and every receipt is where it should be."""
+    accounts: list[Account]
+    missing: int
+    """Acknowledged callbacks, and receipts, that were not dealt with."""
+    waiting_messages: int
+    """Broker messages that wait in the queues."""
+    receipts: ReceiptCheck | None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the pipeline has done, and what is waiting."""
+
+    accounts: list[Account]
+    queues: list[QueueDepth]
+    last_received_at: datetime | None
+    last_applied_at: datetime | None
+    person_syncs: list[dict[str, Any]]
+    person_api: list[dict[str, Any]]
+    """Calls of the last five minutes."""
+
+
+async def gather_audit(settings: Settings, receipts: Sequence[tuple[UUID, int]] | None, settle_seconds: float) -> Audit:
+    """Balance the accounts, and look every receipt up.
+
+    Callbacks that an apply worker holds are in no queue and not yet in the database; so while some are missing, the
+    audit looks again, for `settle_seconds` at most. Raises ServiceError when a service cannot be reached.
+    """
+    until = time.monotonic() + settle_seconds
+    while True:
+        audit = await _audit_once(settings, receipts)
+        if audit.missing == 0 or time.monotonic() >= until:
+            return audit
+        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+
+
+async def _audit_once(settings: Settings, receipts: Sequence[tuple[UUID, int]] | None) -> Audit:
+    async with postgres(settings) as connection:
+        # The queues first: what leaves them meanwhile is then found in the database.
+        in_flight = sum(depth.messages or 0 for depth in await queue_depths(settings))
+        accounts = balance(map(dict, await connection.fetch(statement("account_callbacks"))))
+        check = await _check_receipts(connection, receipts) if receipts is not None else None
+    missing = sum(account.missing for account in accounts) + (len(check.missing) if check else 0)
+    inconsistent = len(check.inconsistent) if check else 0
+    return Audit(
+        ok=inconsistent == 0 and (missing == 0 or in_flight > 0),
+        accounts=accounts,
+        missing=missing,
+        waiting_messages=in_flight,
+        receipts=check,
+    )
+
+
+async def gather_status(settings: Settings) -> Status:
+    """Ask Postgres and RabbitMQ. Raises ServiceError when one of them cannot be reached."""
+    async with postgres(settings) as connection:
+        queues = await queue_depths(settings)
+        rows = await connection.fetch(statement("account_callbacks"))
+        syncs = await connection.fetch(statement("count_syncs"))
+        calls = await connection.fetch(statement("count_person_api_calls"), datetime.now(UTC) - _RECENT)
+    return Status(
+        accounts=balance(map(dict, rows)),
+        queues=queues,
+        last_received_at=max((row["last_received_at"] for row in rows), default=None),
+        last_applied_at=max((row["last_applied_at"] for row in rows), default=None),
+        person_syncs=[dict(row) for row in syncs],
+        person_api=[dict(row) for row in calls],
+    )
+
+
+async def _check_receipts(connection: Connection, receipts: Sequence[tuple[UUID, int]]) -> ReceiptCheck:
+    check = ReceiptCheck()
+    for start in range(0, len(receipts), _RECEIPTS_A_QUERY):
+        part = receipts[start : start + _RECEIPTS_A_QUERY]
+        rows = await connection.fetch(
+            statement("account_receipts"), [receipt[0] for receipt in part], [receipt[1] for receipt in part]
+        )
+        for row in rows:
+            check.add(dict(row))
+    return check

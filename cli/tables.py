@@ -1,0 +1,96 @@
+"""How reports look: tables for people, JSON for programs."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from cli.accounts import Account
+from cli.reports import Audit, Status
+
+
+def as_json(report: Audit | Status) -> str:
+    """Return a report as one JSON object."""
+    return orjson.dumps(asdict(report), option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode()
+
+
+def print_audit(audit: Audit) -> None:
+    """Print the accounts, and the verdict."""
+    console = Console()
+    console.print(_accounts_table(audit.accounts))
+    if audit.receipts is not None:
+        check = audit.receipts
+        console.print(
+            f"receipts checked: {check.checked}, missing: {len(check.missing)}, inconsistent: {len(check.inconsistent)}"
+        )
+        for receipt in [*check.missing, *check.inconsistent][:20]:
+            console.print(f"  {receipt}")
+    if not audit.ok:
+        console.print(
+            "[bold red]NOT ACCOUNTED FOR[/]: the queues are empty, and yet acknowledged callbacks are missing or not "
+            "where their outcome says"
+        )
+    elif audit.missing:
+        console.print(f"on their way: {audit.missing} callbacks; {audit.waiting_messages} broker messages are waiting")
+    else:
+        console.print("every acknowledged callback is accounted for")
+
+
+def print_status(status: Status) -> None:
+    """Print what was done, and what is waiting."""
+    console = Console()
+    console.print(_accounts_table(status.accounts))
+    console.print(
+        _table(
+            "Queues",
+            ("queue", "messages", "consumers"),
+            ((depth.queue, _or_dash(depth.messages), _or_dash(depth.consumers)) for depth in status.queues),
+        )
+    )
+    if status.person_syncs:
+        console.print(
+            _table(
+                "Person syncs",
+                ("company", "status", "persons", "oldest requested"),
+                (
+                    (row["company_key"], row["status"], str(row["persons"]), f"{row['oldest_requested_at']:%F %T} UTC")
+                    for row in status.person_syncs
+                ),
+            )
+        )
+    if status.person_api:
+        names = ("calls", "succeeded", "rate_limited", "failed")
+        console.print(
+            _table(
+                "Person API, last 5 minutes",
+                ("company", *(name.replace("_", " ") for name in names)),
+                ((row["company_key"], *(str(row[name]) for name in names)) for row in status.person_api),
+            )
+        )
+    if status.last_applied_at is not None:
+        console.print(f"last applied: {status.last_applied_at:%F %T} UTC")
+
+
+def _accounts_table(accounts: list[Account]) -> Table:
+    names = ("acknowledged", "applied", "duplicates", "quarantined", "dead_lettered", "missing", "unreported")
+    return _table(
+        "Callbacks",
+        ("company", *(name.replace("_", "-") for name in names)),
+        ((account.company_key, *(str(getattr(account, name)) for name in names)) for account in accounts),
+    )
+
+
+def _table(title: str, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*map(str, row))
+    return table
+
+
+def _or_dash(value: int | None) -> str:
+    return "-" if value is None else str(value)

@@ -1,0 +1,14 @@
+-- What each ingest process has acknowledged for each company, and what became of it.
+SELECT
+    company_key,
+    ingest_id,
+    max(acknowledged) AS acknowledged,
+    sum(applied)::bigint AS applied,
+    sum(duplicates)::bigint AS duplicates,
+    sum(quarantined)::bigint AS quarantined,
+    sum(dead_lettered)::bigint AS dead_lettered,
+    max(received_at) AS last_received_at,
+    max(applied_at) AS last_applied_at
+FROM callback_messages
+GROUP BY company_key, ingest_id
+ORDER BY company_key, ingest_id
