@@ -1,0 +1,1 @@
+"""vibes_api against real HTTP servers on loopback."""
