@@ -1,0 +1,1 @@
+"""The HTTP routes of Vibes' platform that the simulator answers."""
