@@ -1,0 +1,1 @@
+"""How the pipeline is deployed: containers, and real services without containers (`local`)."""
