@@ -11,6 +11,8 @@ from rich.table import Table
 from cli.accounts import Account
 from cli.reports import Audit, Status
 
+_FILE_WIDTH = 200
+
 
 def as_json(report: Audit | Status) -> str:
     """Return a report as one JSON object."""
@@ -19,7 +21,7 @@ def as_json(report: Audit | Status) -> str:
 
 def print_audit(audit: Audit) -> None:
     """Print the accounts, and the verdict."""
-    console = Console()
+    console = _console()
     console.print(_accounts_table(audit.accounts))
     if audit.receipts is not None:
         check = audit.receipts
@@ -41,7 +43,7 @@ def print_audit(audit: Audit) -> None:
 
 def print_status(status: Status) -> None:
     """Print what was done, and what is waiting."""
-    console = Console()
+    console = _console()
     console.print(_accounts_table(status.accounts))
     console.print(
         _table(
@@ -74,6 +76,14 @@ def print_status(status: Status) -> None:
         console.print(f"last applied: {status.last_applied_at:%F %T} UTC")
 
 
+def _console() -> Console:
+    """Return standard output; as wide as it takes where it is no terminal, so that nothing is cut off in a file."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _FILE_WIDTH
+    return console
+
+
 def _accounts_table(accounts: list[Account]) -> Table:
     names = ("acknowledged", "applied", "duplicates", "quarantined", "dead_lettered", "missing", "unreported")
     return _table(
@@ -86,7 +96,7 @@ def _accounts_table(accounts: list[Account]) -> Table:
 def _table(title: str, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right", no_wrap=True)
+        table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
     for row in rows:
         table.add_row(*map(str, row))
     return table

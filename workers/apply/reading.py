@@ -73,4 +73,6 @@ def _read_callback(
         )
     except MessageError as error:
         problem = error
+    except Exception as error:  # noqa: BLE001 - one that trips over a bug of ours must not hold up the others
+        problem = MessageError("internal_error", type(error).__name__)
     return ReadCallback((message.message_id, position), message.company_key, received, event, problem)

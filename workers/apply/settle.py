@@ -1,5 +1,6 @@
-"""Settle a batch: apply it, and when the database refuses it for its content, find the callbacks that are to blame."""
+"""Settle a batch: apply it, and when that fails for its content, find the callbacks that are to blame."""
 
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -7,7 +8,7 @@ from typing import TypeVar
 import structlog
 
 from runtime.companies import Companies
-from runtime.postgres import DATA_ERRORS, Pool
+from runtime.postgres import DATA_ERRORS, POSTGRES_ERRORS, Pool
 from schemas.errors import MessageError
 from workers.apply.reading import ReadMessage, Receipt
 from workers.apply.transaction import AppliedElsewhereError, Settled, apply_messages
@@ -21,18 +22,32 @@ Item = TypeVar("Item")
 async def settle(pool: Pool, messages: Sequence[ReadMessage], companies: Companies) -> Settled:
     """Apply the callbacks of some messages, each once; set aside, alone, what the database refuses for its content.
 
-    Raises what asyncpg raises when the environment is to blame: then nothing was changed, and the batch can be tried
-    again.
+    A callback that trips over a bug of ours is set aside too: it can be replayed once that is mended, and until then
+    it must not hold up the others. Raises what asyncpg raises when the environment is to blame: then nothing was
+    changed, and the batch can be tried again.
     """
+    refused: dict[Receipt, MessageError] = {}
     while True:
         try:
-            return await _apply(pool, messages, companies, {})
-        except DATA_ERRORS as error:
-            log.warning("apply.batch_refused", error=type(error).__name__, messages=len(messages))
-            refused = await _find_refused(pool, messages, companies)
             return await _apply(pool, messages, companies, refused)
         except AppliedElsewhereError:
             continue
+        except Exception as error:
+            if _blames_environment(error):
+                raise
+            _report(error, messages)
+            refused = await _find_refused(pool, messages, companies)
+
+
+def _blames_environment(error: Exception) -> bool:
+    return isinstance(error, POSTGRES_ERRORS) and not isinstance(error, DATA_ERRORS)
+
+
+def _report(error: Exception, messages: Sequence[ReadMessage]) -> None:
+    """Log what went wrong, and where. Not the error's text: it may quote the callback."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = [f"{frame.filename}:{frame.lineno}" for frame in frames[-3:]]
+    log.error("apply.batch_refused", error=type(error).__name__, where=where, messages=len(messages))
 
 
 async def _apply(
@@ -71,10 +86,15 @@ async def _find_refused(
                 await write_mirror(connection, [part.message.company_key for part in parts], work)
         except _TrialPassed:
             return None
-        except DATA_ERRORS as error:
-            # The error's text may quote the value, so only its class is kept.
-            return MessageError("refused_by_database", type(error).__name__)
-        raise AssertionError("a trial ends in one of the two ways above")
+        except AppliedElsewhereError:
+            return None
+        except Exception as error:
+            if _blames_environment(error):
+                raise
+            # The error's text may quote the callback, so only its class is kept.
+            reason = "refused_by_database" if isinstance(error, DATA_ERRORS) else "internal_error"
+            return MessageError(reason, type(error).__name__)
+        raise AssertionError("a trial that passes raises _TrialPassed")
 
     receipts = [callback.receipt for message in messages for callback in message.callbacks]
     return await sift(receipts, trial)
