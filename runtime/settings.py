@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     ingest_max_body_bytes: int = Field(
         1024 * 1024,
         ge=1024,
-        le=64 * 1024 * 1024,
+        le=8 * 1024 * 1024,
         description="A larger body is answered 413.",
         examples=["1048576"],
     )

@@ -27,7 +27,8 @@ class PersonDue:
 
 def encode(due: PersonDue) -> bytes:
     """Return the body of the broker message."""
-    return orjson.dumps({"version": VERSION, "company_key": due.company_key, "person_uid": due.person_uid})
+    # str(): asyncpg gives a UUID of its own class, which orjson does not know.
+    return orjson.dumps({"version": VERSION, "company_key": due.company_key, "person_uid": str(due.person_uid)})
 
 
 def decode(body: bytes) -> PersonDue:

@@ -7,22 +7,18 @@ sweep it for what was never told.
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from uuid import UUID
 
-import aio_pika
 import structlog
 from aio_pika.abc import AbstractConnection
 
 from runtime.amqp import BROKER_ERRORS, declare, keep_connected
 from runtime.settings import Settings
-from schemas.person_due import PersonDue, encode
+from schemas.person_due import PersonDue
+from workers.publish_due import WINDOW, publish_due
 
 log = structlog.get_logger()
 
 _MAX_WAITING = 10_000
-_WINDOW = 200
-"""Publishes under way at a time: about where one channel is fastest."""
-_PUBLISH_SECONDS = 5.0
 
 
 class DuePublisher:
@@ -30,10 +26,10 @@ class DuePublisher:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._waiting: deque[tuple[str, UUID]] = deque(maxlen=_MAX_WAITING)
+        self._waiting: deque[PersonDue] = deque(maxlen=_MAX_WAITING)
         self._wake = asyncio.Event()
 
-    def publish(self, due: Sequence[tuple[str, UUID]]) -> None:
+    def publish(self, due: Sequence[PersonDue]) -> None:
         """Take over what is to be published; returns at once."""
         self._waiting.extend(due)
         if due:
@@ -53,20 +49,12 @@ class DuePublisher:
         channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
         await declare(channel, self._settings.topology)
         exchange = await channel.get_exchange(self._settings.topology.syncs.name, ensure=False)
-
-        async def publish_one(company_key: str, person_uid: UUID) -> None:
-            message = aio_pika.Message(
-                encode(PersonDue(company_key, person_uid)), delivery_mode=aio_pika.DeliveryMode.PERSISTENT
-            )
-            async with asyncio.timeout(_PUBLISH_SECONDS):
-                await exchange.publish(message, "person", mandatory=True)
-
         stopping = asyncio.ensure_future(stop.wait())
         try:
             while not (stop.is_set() and not self._waiting):
-                window = [self._waiting.popleft() for _ in range(min(_WINDOW, len(self._waiting)))]
+                window = [self._waiting.popleft() for _ in range(min(WINDOW, len(self._waiting)))]
                 if window:
-                    await asyncio.gather(*(publish_one(*due) for due in window))
+                    await publish_due(exchange, window)
                     continue
                 self._wake.clear()
                 waking = asyncio.ensure_future(self._wake.wait())

@@ -15,6 +15,7 @@ from runtime.postgres import statement
 from schemas.callbacks.events import Event
 from schemas.callbacks.types import CallbackType
 from schemas.errors import MessageError
+from schemas.person_due import PersonDue
 from workers.apply.reading import Outcome, ReadCallback, ReadMessage, Receipt
 from workers.mirror import Mirror
 
@@ -49,8 +50,8 @@ class Settled:
     outcomes: dict[Receipt, Outcome] = field(default_factory=dict)
     redelivered: int = 0
     """Messages that had been dealt with before, and were skipped."""
-    due: list[tuple[str, UUID]] = field(default_factory=list)
-    """Persons put into the outbox: company and person."""
+    due: list[PersonDue] = field(default_factory=list)
+    """Persons put into the outbox."""
 
 
 async def apply_messages(
@@ -155,7 +156,7 @@ async def _apply_events(
 
 async def _request_syncs(
     mirror: Mirror, company_key: str, person_uids: set[UUID], companies: Companies
-) -> list[tuple[str, UUID]]:
+) -> list[PersonDue]:
     company = companies.get(company_key)
     if not person_uids or company is None or not company.has_api:
         return []
@@ -166,7 +167,7 @@ async def _request_syncs(
         company.sync.hydrate_unknown_persons,
         company.sync.push_crm_data,
     )
-    return [(company_key, row["person_uid"]) for row in rows]
+    return [PersonDue(company_key, row["person_uid"]) for row in rows]
 
 
 async def _log_events(mirror: Mirror, claimed: Sequence[tuple[ReadCallback, Event, bool]]) -> None:

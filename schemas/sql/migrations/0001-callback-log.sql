@@ -151,7 +151,7 @@ COMMENT ON TABLE dead_letters IS 'What was acknowledged but could not be read (q
 COMMENT ON COLUMN dead_letters.id IS 'Number of the row, in order of arrival.';
 COMMENT ON COLUMN dead_letters.company_key IS 'The company whose endpoint was called; NULL when not even that could be read.';
 COMMENT ON COLUMN dead_letters.kind IS 'quarantined: could not be read. dead_lettered: could be read, could not be applied.';
-COMMENT ON COLUMN dead_letters.stage IS 'Where it was set aside: decode, apply, or delivery (delivered too often).';
+COMMENT ON COLUMN dead_letters.stage IS 'Where it was set aside: decode, apply, person-sync, or delivery (delivered too often).';
 COMMENT ON COLUMN dead_letters.reason IS 'Why, as one short word, e.g. not_json, unknown_type, missing_person.';
 COMMENT ON COLUMN dead_letters.detail IS 'More about why, without personal data.';
 COMMENT ON COLUMN dead_letters.body IS 'What was received, byte for byte.';

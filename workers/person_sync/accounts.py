@@ -1,0 +1,99 @@
+"""How to speak to Vibes for each company, and the calls an action means."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from runtime.companies import Companies, Company
+from runtime.settings import Settings
+from schemas.errors import ConfigurationError
+from schemas.facts import PersonIdentity, Profile
+from vibes_api import NotFound, RetryPolicy, VibesClient
+from workers.person_sync.answers import profile_of_answer
+from workers.person_sync.calls import CallRecorder
+from workers.person_sync.decide import Hydrate, Push
+from workers.person_sync.gate import Gate
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One company's access to the Person API."""
+
+    company: Company
+    client: VibesClient
+    gate: Gate
+
+    async def make(self, action: Hydrate | Push) -> Profile | None:
+        """Make the calls an action means; return the profile Vibes answered, None when there was none.
+
+        Raises VibesError, CompanyPausedError, LocksLostError, and MessageError for an answer that cannot be kept.
+        """
+        self.gate.check()
+        if isinstance(action, Hydrate):
+            return await self._hydrate(action)
+        return await self._push(action)
+
+    async def _hydrate(self, action: Hydrate) -> Profile | None:
+        persons = self.client.persons
+        try:
+            answered = await persons.get(_one_id(action.address))
+        except NotFound:
+            if action.external_person_id is None:
+                return None
+        else:
+            return profile_of_answer(answered, action.address, self.company.default_country)
+        try:
+            answered = await persons.get_by_external_id(action.external_person_id)
+        except NotFound:
+            return None
+        return profile_of_answer(answered, None, self.company.default_country)
+
+    async def _push(self, action: Push) -> Profile | None:
+        persons = self.client.persons
+        try:
+            if action.address is None:
+                written = await persons.update_by_external_id(action.external_person_id, action.changes)
+            else:
+                written = await persons.update(_one_id(action.address), action.changes)
+        except NotFound:
+            written = await persons.add(action.whole)
+        if written.person is None:
+            return None
+        return profile_of_answer(written.person, None, self.company.default_country)
+
+
+@asynccontextmanager
+async def open_accounts(
+    companies: Companies, settings: Settings, recorder: CallRecorder
+) -> AsyncIterator[Mapping[str, Account]]:
+    """Open the client of every company that has API credentials. Raises ConfigurationError."""
+    async with AsyncExitStack() as stack:
+        accounts = {}
+        for company in companies.companies:
+            if company.has_api:
+                account = _account(company, settings, recorder)
+                await stack.enter_async_context(account.client)
+                accounts[company.company_key] = account
+        yield accounts
+
+
+def _account(company: Company, settings: Settings, recorder: CallRecorder) -> Account:
+    gate = Gate(company.company_key, company.api_requests_per_second)
+    try:
+        client = VibesClient(
+            company.base_url,
+            company.company_key,
+            company.api_username or "",
+            company.api_password().get_secret_value(),
+            retry=RetryPolicy(attempts=settings.person_api_attempts, total=settings.person_api_retry_seconds),
+            limiter=gate,
+            timeout=settings.person_api_timeout_seconds,
+            observer=recorder.observer(company.company_key),
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"companies file, company {company.company_key}: {error}") from error
+    return Account(company, client, gate)
+
+
+def _one_id(address: PersonIdentity) -> str:
+    return address.person_key or address.person_id or ""

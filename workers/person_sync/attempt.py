@@ -1,0 +1,129 @@
+"""One attempt to sync a person: the calls that are needed, and what becomes of each in the mirror and the outbox."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import asyncpg
+import structlog
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random
+
+from runtime.postgres import DATA_ERRORS, Pool
+from schemas.errors import MessageError
+from schemas.facts import Profile
+from schemas.person_due import PersonDue
+from vibes_api import AccessDenied, Rejected, VibesError
+from workers.mirror import Mirror, write_mirror
+from workers.person_sync import outbox
+from workers.person_sync.accounts import Account
+from workers.person_sync.backoff import backoff_seconds
+from workers.person_sync.decide import Action, Finish, decide
+from workers.person_sync.gate import PAUSE_SECONDS, CompanyPausedError
+from workers.person_sync.outbox import CONFLICT, SYNCED, Failure
+from workers.person_sync.state import SyncState
+
+log = structlog.get_logger()
+
+Outcome = Literal["synced", "postponed", "conflict"]
+
+_again_after_deadlock = retry(
+    retry=retry_if_exception_type(asyncpg.TransactionRollbackError),
+    stop=stop_after_attempt(5),
+    wait=wait_random(0, 0.1),
+    reraise=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An action that cannot succeed as it is, and why."""
+
+    action: Action
+    failure: Failure
+
+
+class Attempt:
+    """From the state that was read to an outcome in the outbox.
+
+    `refusal` tells what was refused just before, and is not done again; afterwards, what was refused this time.
+    """
+
+    def __init__(
+        self, pool: Pool, account: Account, due: PersonDue, state: SyncState, refusal: Refusal | None = None
+    ) -> None:
+        self.refusal = refusal
+        self._pool = pool
+        self._account = account
+        self._due = due
+        self._state = state
+        self._tried: set[type[Action]] = set()
+        self._action: Action = Finish()
+
+    async def run(self) -> Outcome:
+        """Make the calls that are needed, and write down what became of them. Raises ServiceError, POSTGRES_ERRORS."""
+        try:
+            return await self._advance()
+        except Rejected as error:
+            return await self._refuse(Failure(str(error), error.status))
+        except AccessDenied as error:
+            return await self._postpone(PAUSE_SECONDS, Failure(str(error), error.status))
+        except VibesError as error:
+            seconds = backoff_seconds(self._state.attempts + 1, error.retry_after)
+            return await self._postpone(seconds, Failure(str(error), error.status))
+        except CompanyPausedError as pause:
+            return await self._postpone(pause.seconds, Failure(str(pause)), counts=False)
+        except (*DATA_ERRORS, MessageError) as error:
+            # The text may quote the answer, so only the class is kept.
+            return await self._refuse(Failure(f"the answer cannot be stored: {type(error).__name__}"))
+
+    async def _advance(self) -> Outcome:
+        self._action = self._decide(self._state)
+        if isinstance(self._action, Finish):
+            await self._finish(self._pool, self._action)
+        while not isinstance(self._action, Finish):
+            if self.refusal is not None and self.refusal.action == self._action:
+                return await self._refuse(self.refusal.failure)
+            self._tried.add(type(self._action))
+            profile = await self._account.make(self._action)
+            self._state, self._action = await self._keep(profile)
+        return "synced"
+
+    @_again_after_deadlock
+    async def _keep(self, profile: Profile | None) -> tuple[SyncState, Action]:
+        """Store what a call told; if nothing is left to do then, finish, in the same transaction."""
+
+        async def work(mirror: Mirror) -> tuple[SyncState, Action]:
+            if profile is not None:
+                await mirror.store(self._due.company_key, [profile])
+            state = await outbox.load(mirror.connection, self._due)
+            if state is None:
+                # What the call told joined this person to another, who is due in its place.
+                return self._state, Finish()
+            action = self._decide(state)
+            if isinstance(action, Finish):
+                await self._finish(mirror.connection, action)
+            return state, action
+
+        async with self._pool.acquire() as connection:
+            return await write_mirror(connection, [self._due.company_key], work)
+
+    def _decide(self, state: SyncState) -> Action:
+        return decide(state, self._account.company.sync, self._tried)
+
+    async def _finish(self, executor: outbox.Executor, action: Finish) -> None:
+        """Record the version that was read before the last call: what was asked for since then is not dealt with."""
+        failure = Failure(action.remark) if action.remark else None
+        await outbox.finish(executor, self._due, self._state, SYNCED, failure)
+
+    async def _refuse(self, failure: Failure) -> Outcome:
+        self.refusal = Refusal(self._action, failure)
+        await outbox.finish(self._pool, self._due, self._state, CONFLICT, failure)
+        log.warning("person_sync.conflict", **self._whom(), error=failure.error)
+        return "conflict"
+
+    async def _postpone(self, seconds: float, failure: Failure, *, counts: bool = True) -> Outcome:
+        await outbox.postpone(self._pool, self._due, self._state, seconds, failure, counts=counts)
+        log.info("person_sync.postponed", **self._whom(), error=failure.error, seconds=round(seconds, 1))
+        return "postponed"
+
+    def _whom(self) -> dict[str, str]:
+        return {"company_key": self._due.company_key, "person_uid": str(self._due.person_uid)}

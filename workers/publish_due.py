@@ -1,0 +1,32 @@
+"""Publish "this person is due", confirmed: after the transaction that put them into the outbox, and by the sweep."""
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+
+import aio_pika
+from aio_pika.abc import AbstractExchange
+
+from schemas.person_due import CONTENT_TYPE, ROUTING_KEY, PersonDue, encode
+
+WINDOW = 200
+"""Publishes under way at a time: about where one channel is fastest."""
+_PUBLISH_SECONDS = 10.0
+
+
+async def publish_due(exchange: AbstractExchange, due: Sequence[PersonDue]) -> None:
+    """Publish to `Topology.syncs`. Raises BROKER_ERRORS; then some may have been published."""
+    for start in range(0, len(due), WINDOW):
+        async with asyncio.timeout(_PUBLISH_SECONDS):
+            await asyncio.gather(*(_publish_one(exchange, person) for person in due[start : start + WINDOW]))
+
+
+async def _publish_one(exchange: AbstractExchange, person: PersonDue) -> None:
+    message = aio_pika.Message(
+        encode(person),
+        content_type=CONTENT_TYPE,
+        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+        # A returned publish is matched by its id: two under way with one id would be mixed up.
+        message_id=uuid.uuid4().hex,
+    )
+    await exchange.publish(message, ROUTING_KEY, mandatory=True)
