@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 DELIVERY_LIMIT = 50
 """Deliveries of one message before the broker sets it aside. High on purpose: on some broker versions a consumer that
 is killed or disconnected counts as a delivery too, and innocent messages must survive a crash loop. A message that
-makes a worker crash is found long before: see `workers.apply.batch`."""
+makes a worker crash is found long before: see `workers.apply.batches`."""
 
 
 @dataclass(frozen=True, slots=True)

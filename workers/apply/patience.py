@@ -9,7 +9,7 @@ import structlog
 
 from runtime import metrics
 from runtime.lifecycle import wait_or_stop
-from runtime.postgres import POSTGRES_ERRORS, Pool
+from runtime.postgres import POSTGRES_ERRORS, Pool, statement
 from schemas.errors import ServiceError
 
 log = structlog.get_logger()
@@ -17,7 +17,7 @@ log = structlog.get_logger()
 Result = TypeVar("Result")
 
 _BACKOFF_SECONDS = (0.1, 5.0)
-HOLD_SECONDS = 600.0
+HOLD_SECONDS = 1200.0
 """How long deliveries are held while Postgres cannot take them. RabbitMQ ends a consumer that does not ack for 30
 minutes, and a message given back counts as delivered once more: given back once, and fetched again when Postgres is
 there, an outage of any length costs one delivery."""
@@ -45,5 +45,18 @@ async def until_done(
 
 
 async def wait_for_postgres(pool: Pool, stop: asyncio.Event) -> None:
-    """Wait, for as long as it takes, until Postgres answers. Raises ServiceError when `stop` is set meanwhile."""
-    await until_done(lambda: pool.fetchval("SELECT 1"), stop, give_up_seconds=float("inf"))
+    """Wait, for as long as it takes, until Postgres takes writes. Raises ServiceError when `stop` is set meanwhile.
+
+    An answer alone would not do: a standby, or a database that is not migrated yet, gives one too.
+    """
+
+    async def probe() -> None:
+        async with pool.acquire() as connection:
+            trial = connection.transaction()
+            await trial.start()
+            try:
+                await connection.execute(statement("probe_writes"))
+            finally:
+                await trial.rollback()
+
+    await until_done(probe, stop, give_up_seconds=float("inf"))

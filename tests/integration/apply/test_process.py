@@ -198,3 +198,24 @@ async def test_what_the_broker_gave_up_delivering_is_kept_callback_by_callback_u
     reasons = [row[0] for row in await connection.fetch("SELECT reason FROM dead_letters ORDER BY position")]
     await connection.close()
     assert reasons == ["delivery_limit", "delivery_limit", "not_json"]
+
+
+async def test_a_read_only_database_is_waited_for_and_costs_no_delivery(
+    tmp_path: Path, database_url: str, amqp_url: str
+) -> None:
+    database = database_url.rpartition("/")[2]
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(f'ALTER DATABASE "{database}" SET default_transaction_read_only = on')
+    await publish(amqp_url, groups(story(20), 5))
+    async with part("apply", environment=environment_for(tmp_path, database_url, amqp_url)) as worker:
+        await worker.logged("apply.postgres_unavailable", times=2)
+        assert worker.events("apply.consuming") == []
+        await connection.execute(f'ALTER DATABASE "{database}" SET default_transaction_read_only = off')
+        # The sessions of the pool keep the setting they began with; a failover would end them too.
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        outcomes = await wait_until_settled(database_url, 20)
+    await connection.close()
+    assert outcomes == {"applied": 20, "duplicates": 0, "quarantined": 0, "dead_lettered": 0}
