@@ -1,0 +1,50 @@
+# `make` or `make help` lists the targets.
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+
+.PHONY: setup demo up test lint types imports pytest lock clean help
+
+setup: ## install what is missing: .venv from the lock, RabbitMQ from the system's packages
+	@deploy/local/setup.sh
+
+demo: setup ## run the whole pipeline against the simulator and check that no event was lost
+	@$(BIN)/python -m deploy.local demo
+
+up: setup ## run the whole pipeline and stay up until Ctrl-C
+	@$(BIN)/python -m deploy.local up
+
+test: setup lint types imports pytest ## everything below, as CI does it
+
+lint: setup ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup ## mypy --strict
+	$(BIN)/mypy
+
+imports: setup ## who may import whom
+	$(BIN)/lint-imports
+
+pytest: setup ## all tests but the long chaos runs
+	$(BIN)/pytest --ignore=tests/chaos
+
+lock: ## resolve the dependencies again, into the lock files
+	@command -v uv >/dev/null || { python3 -m venv .run/uv && .run/uv/bin/pip install --quiet uv; }
+	PATH="$$PWD/.run/uv/bin:$$PATH" uv pip compile --quiet pyproject.toml --group dev --generate-hashes --universal \
+		--python-version 3.11 --no-header --output-file requirements-dev.lock
+	PATH="$$PWD/.run/uv/bin:$$PATH" uv pip compile --quiet pyproject.toml --generate-hashes --universal \
+		--python-version 3.11 --no-header --constraints requirements-dev.lock --output-file requirements.lock
+	@# Its head, a comment, stays.
+	PATH="$$PWD/.run/uv/bin:$$PATH"; { sed '/^[^#]/,$$d' deploy/build-requirements.lock; \
+		echo hatchling | uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header \
+		--no-annotate -; } > .run/build.lock && mv .run/build.lock deploy/build-requirements.lock
+	@if grep -n '://' requirements.lock requirements-dev.lock deploy/build-requirements.lock; then echo "a lock must name no address" >&2; exit 1; fi
+
+clean: ## remove what the other targets have made
+	rm -rf .venv .run dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

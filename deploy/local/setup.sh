@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Makes this checkout ready to run: .venv with the locked dependencies, and RabbitMQ from the system's packages.
+# Run it as often as you like: what is done already is skipped.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+venv=.venv
+stamp=$venv/.vibes-pipeline-setup
+
+say() { printf '%s\n' "setup: $*" >&2; }
+
+# A name on the PATH proves little: a version manager's shim may lead nowhere, Debian ships venv separately.
+find_python() {
+    local candidate
+    for candidate in python3.13 python3.12 python3.11 python3; do
+        if "$candidate" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    say "no Python 3.11 or later with the venv module was found (tried python3.13, 3.12, 3.11, python3)."
+    say "Install one, for example: apt-get install python3 python3-venv"
+    return 1
+}
+
+# What the installation depends on; the path too, because scripts in a virtual environment name it.
+fingerprint() { { pwd; cat requirements-dev.lock pyproject.toml deploy/local/setup.sh; } | cksum; }
+
+install_python_packages() {
+    [[ -x $venv/bin/python && -f $stamp && $(cat "$stamp") == "$(fingerprint)" ]] && return
+    local python
+    python=$(find_python)
+    say "installing the locked dependencies into $venv with $python"
+    "$python" -m venv --clear "$venv"
+    "$venv/bin/python" -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.lock
+    "$venv/bin/python" -m pip install -qq --disable-pip-version-check --no-deps --editable .
+    fingerprint >"$stamp"
+}
+
+have_rabbitmq() {
+    [[ -n ${AMQP_URL:-} ]] || PATH=$PATH:/usr/lib/rabbitmq/bin:/usr/local/sbin:/usr/sbin:/opt/homebrew/sbin \
+        command -v rabbitmq-server >/dev/null
+}
+
+as_root() {
+    if [[ $(id -u) == 0 ]]; then "$@"; else sudo -n "$@"; fi
+}
+
+install_rabbitmq() {
+    have_rabbitmq && return
+    if command -v apt-get >/dev/null && as_root true 2>/dev/null; then
+        say "installing rabbitmq-server with apt-get"
+        as_root env DEBIAN_FRONTEND=noninteractive sh -ec '
+            apt-get update -qq
+            # The runlevel keeps the package from starting a broker for the whole system: ours are private.
+            RUNLEVEL=1 apt-get install -qq -y --no-install-recommends rabbitmq-server
+        ' >/dev/null && have_rabbitmq && return
+    fi
+    say "RabbitMQ is missing and could not be installed from here. Do one of:"
+    say "  - install it with the system's package manager:  apt-get install rabbitmq-server"
+    say "  - set AMQP_URL to a broker of yours:             AMQP_URL=amqp://user:password@host:5672/"
+    say "  - use the services of docker compose:            docker compose up"
+    return 1
+}
+
+install_rabbitmq
+install_python_packages
