@@ -1,0 +1,93 @@
+"""The exchange callbacks are published to, on one broker connection."""
+
+import asyncio
+from dataclasses import dataclass
+from itertools import count
+from typing import Self
+
+import aio_pika
+from aio_pika.abc import AbstractConnection, AbstractExchange
+from aio_pika.exceptions import DeliveryError, PublishError
+
+from ingest.answers import BLOCKED, CONNECTION_LOST, NACKED, UNROUTABLE, Receipt, Refusal
+from ingest.broker_health import BrokerHealth
+from ingest.groups import Lane
+from ingest.ids import uuid7
+from runtime import metrics
+from runtime.amqp import BROKER_ERRORS, declare
+from schemas.broker_message import CONTENT_TYPE, CallbackMessage, ReceivedCallback, encode
+from schemas.topology import Topology
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How an ingest process publishes."""
+
+    ingest_id: str
+    topology: Topology
+    confirm_seconds: float
+    """The longest wait for a confirm; then the connection is of no more use."""
+
+
+class CallbackExchange:
+    """Publishes one message at a time, or several at once, and waits for the confirms."""
+
+    def __init__(self, exchange: AbstractExchange, terms: Terms, health: BrokerHealth) -> None:
+        self._exchange = exchange
+        self._terms = terms
+        self._health = health
+        self._loop = asyncio.get_running_loop()
+        self._numbers = count()
+
+    @classmethod
+    async def open(cls, connection: AbstractConnection, terms: Terms, health: BrokerHealth) -> Self:
+        """Declare the topology and return the exchange. Raises BROKER_ERRORS."""
+        async with asyncio.timeout(terms.confirm_seconds):
+            channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+            await declare(channel, terms.topology)
+            exchange = await channel.get_exchange(terms.topology.callbacks.name, ensure=False)
+        return cls(exchange, terms, health)
+
+    async def publish(self, lane: Lane, callbacks: tuple[ReceivedCallback, ...]) -> list[Receipt] | Refusal:
+        """Publish one message; return the receipts of its callbacks, or why the broker did not take it.
+
+        Raises BROKER_ERRORS when the connection is of no more use: it broke, the broker did not confirm in time
+        although it reads, or a queue is missing (opening declares it again).
+        """
+        message = CallbackMessage(uuid7(), lane.company_key, self._terms.ingest_id, lane.acknowledged, callbacks)
+        started = self._loop.time()
+        try:
+            with self._health.publishing(started):
+                async with asyncio.timeout(self._terms.confirm_seconds):
+                    await self._exchange.publish(_to_amqp(message), self._next_routing_key(), mandatory=True)
+        except BROKER_ERRORS as error:
+            refusal = self._reason(error)
+            metrics.INGEST_PUBLISH_FAILURES.labels(refusal.reason).inc()
+            if refusal in (NACKED, BLOCKED):
+                return refusal
+            raise
+        metrics.INGEST_PUBLISH_SECONDS.observe(self._loop.time() - started)
+        lane.reported = max(lane.reported, message.acknowledged)
+        message_id = str(message.message_id)
+        return [Receipt(message_id, position) for position in range(len(callbacks))]
+
+    def _reason(self, error: BaseException) -> Refusal:
+        if isinstance(error, PublishError):
+            return UNROUTABLE
+        if isinstance(error, DeliveryError):
+            return NACKED
+        if isinstance(error, TimeoutError) and self._health.is_blocked:
+            return BLOCKED
+        return CONNECTION_LOST
+
+    def _next_routing_key(self) -> str:
+        return str(next(self._numbers) % self._terms.topology.apply_queues)
+
+
+def _to_amqp(message: CallbackMessage) -> aio_pika.Message:
+    return aio_pika.Message(
+        encode(message),
+        content_type=CONTENT_TYPE,
+        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+        message_id=str(message.message_id),
+    )

@@ -1,0 +1,106 @@
+"""The ingest process: listener, publisher and admin port, from start to drain."""
+
+import asyncio
+from collections.abc import Awaitable
+
+import structlog
+from aiohttp import web
+
+from ingest.endpoints import Endpoints
+from ingest.listener import CallbackServer
+from ingest.publisher import Publisher
+from ingest.server import CallbackHandler
+from runtime.admin import create_admin_app, start_site
+from runtime.companies import Companies
+from runtime.settings import Settings
+
+log = structlog.get_logger()
+
+_BACKLOG = 4096
+"""A broadcast makes Vibes open many connections at once; the system's own limit applies too."""
+_LAST_WRITES_SECONDS = 0.5
+"""For answers that are decided to reach their sockets."""
+
+
+async def serve(settings: Settings, companies: Companies, stop: asyncio.Event, *, reuse_port: bool = False) -> None:
+    """Take callbacks until `stop`, then drain: within `drain_seconds`.
+
+    Listens whether the broker is there or not. Logs `ingest.listening` with the ports, so that port 0 is of use.
+    `reuse_port` lets several processes listen on the same port. Raises ConfigurationError when a port cannot be had.
+    """
+    publisher = Publisher(settings, [company.company_key for company in companies.companies])
+    handler = CallbackHandler(settings, Endpoints(companies), publisher)
+    callbacks = web.ServerRunner(CallbackServer(handler, handler.answer_broken), shutdown_timeout=_LAST_WRITES_SECONDS)
+
+    async def ready() -> str | None:
+        return "draining" if stop.is_set() else publisher.problem()
+
+    admin = web.AppRunner(create_admin_app(ready), access_log=None, shutdown_timeout=_LAST_WRITES_SECONDS)
+    publishing = asyncio.create_task(publisher.run())
+    try:
+        port = await start_site(
+            callbacks,
+            settings.ingest_host,
+            settings.ingest_port,
+            "VIBES_PIPELINE_INGEST_PORT",
+            reuse_port=reuse_port,
+            backlog=_BACKLOG,
+        )
+        admin_port = await start_site(
+            admin, settings.admin_host, settings.ingest_admin_port, "VIBES_PIPELINE_INGEST_ADMIN_PORT"
+        )
+        log.info("ingest.listening", port=port, admin_port=admin_port, ingest_id=publisher.ingest_id)
+        await _until_stopped(stop, publishing)
+        await _drain(settings, handler, callbacks, publisher, publishing)
+    finally:
+        publishing.cancel()
+        await asyncio.gather(publishing, return_exceptions=True)
+        await callbacks.cleanup()
+        await admin.cleanup()
+
+
+async def _until_stopped(stop: asyncio.Event, publishing: asyncio.Task[None]) -> None:
+    """Wait for `stop`. Raises what ended the publisher, should it end before: it is not meant to."""
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait((stopping, publishing), return_when=asyncio.FIRST_COMPLETED)
+        if publishing.done():
+            publishing.result()
+    finally:
+        stopping.cancel()
+
+
+async def _drain(
+    settings: Settings,
+    handler: CallbackHandler,
+    callbacks: web.ServerRunner,
+    publisher: Publisher,
+    publishing: asyncio.Task[None],
+) -> None:
+    """Stop listening, answer what is under way, report what was acknowledged, close the broker connection.
+
+    Requests that still arrive on open connections are served as ever, with `Connection: close`: a 503 would cost their
+    events one of Vibes' few tries. Load balancers that need time to notice get it before SIGTERM (a preStop hook).
+    """
+    deadline = asyncio.get_running_loop().time() + settings.drain_seconds
+    log.info("ingest.draining")
+    handler.draining = True
+    for site in callbacks.sites:
+        await site.stop()
+    await _within(deadline, settings.ingest_deadline_seconds, handler.wait_idle())
+    publisher.finish()
+    await callbacks.cleanup()
+    await _within(deadline, settings.drain_seconds, publishing)
+    if lost := publisher.unreported():
+        log.warning("ingest.unreported", acknowledged_callbacks=lost)
+
+
+async def _within(deadline: float, seconds: float, work: Awaitable[None]) -> None:
+    """Wait for `work` for so many seconds, but not past the deadline (in the event loop's time); then give it up."""
+    now = asyncio.get_running_loop().time()
+    task = asyncio.ensure_future(work)
+    done, _ = await asyncio.wait((task,), timeout=max(0.0, min(seconds, deadline - now)))
+    if done:
+        return task.result()
+    task.cancel()
+    return None

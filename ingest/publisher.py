@@ -1,0 +1,191 @@
+"""Publishes groups of callbacks and waits for the broker's confirms."""
+
+import asyncio
+
+import structlog
+from aio_pika.abc import AbstractConnection
+from aio_pika.exceptions import PublishError
+
+from ingest.answers import CONNECTION_LOST, DEADLINE, DRAINING, UNEXPECTED, UNROUTABLE, Refusal
+from ingest.broker_health import BrokerHealth
+from ingest.exchange import CallbackExchange, Terms
+from ingest.groups import Answer, Group, Groups, Waiting
+from ingest.ids import uuid7
+from runtime import metrics
+from runtime.amqp import BROKER_ERRORS, keep_connected
+from runtime.lifecycle import wait_or_stop
+from runtime.settings import Settings
+from schemas.broker_message import ReceivedCallback
+
+log = structlog.get_logger()
+
+_PROBE_SECONDS = 0.25
+_REPORT_TICK_SECONDS = 0.25
+_QUIET_SECONDS = 1.0
+
+
+class Publisher:
+    """Takes callbacks (`submit`), publishes them in groups, and answers with receipts once they are confirmed.
+
+    `ingest_publishes_in_flight` publishes are under way at a time; what arrives meanwhile forms the next groups. Each
+    message tells how many callbacks of its company were acknowledged before it; a company whose last ones no message
+    has told gets an empty one a second after.
+    """
+
+    def __init__(self, settings: Settings, company_keys: list[str]) -> None:
+        self.ingest_id = str(uuid7())
+        self._settings = settings
+        self._groups = Groups(settings.ingest_group_max_callbacks, settings.ingest_group_max_bytes)
+        self._home = self._groups.lane(company_keys[0])
+        self._loop = asyncio.get_running_loop()
+        self._health = BrokerHealth(
+            settings.ingest_deadline_seconds, settings.ingest_publishes_in_flight, self._loop.time()
+        )
+        self._terms = Terms(self.ingest_id, settings.topology, settings.amqp_heartbeat_seconds)
+        self._work = asyncio.Event()
+        self._unblocked = asyncio.Event()
+        self._draining = asyncio.Event()
+        self._finished = asyncio.Event()
+
+    async def run(self) -> None:
+        """Publish until `finish` was called and everything is reported. Never raises for the broker's sake."""
+        await keep_connected(
+            self._settings.amqp_url.get_secret_value(),
+            "publish",
+            self._session,
+            self._finished,
+            self._settings.amqp_heartbeat_seconds,
+        )
+
+    def problem(self) -> str | None:
+        """Return what keeps a callback from being confirmed now, or None."""
+        if self._draining.is_set():
+            return DRAINING.reason
+        problem = self._health.problem(self._loop.time())
+        return problem.reason if problem else None
+
+    async def submit(self, company_key: str, callback: ReceivedCallback, deadline: float) -> Answer:
+        """Return the receipt once the broker has confirmed the callback, or why there is none.
+
+        The answer comes by `deadline` (in the event loop's time). A callback refused for its deadline may still get
+        into the queue; its redelivery is then recognised as a duplicate.
+        """
+        if self._draining.is_set():
+            return DRAINING
+        if hopeless := self._health.hopeless(self._loop.time()):
+            return hopeless
+        waiting = Waiting(callback, self._loop.create_future())
+        self._groups.add(company_key, waiting)
+        self._work.set()
+        timer = self._loop.call_at(deadline, self._expire, company_key, waiting)
+        try:
+            return await waiting.answer
+        finally:
+            timer.cancel()
+
+    def finish(self) -> None:
+        """Take no more callbacks; let `run` end once every acknowledged callback is reported."""
+        self._draining.set()
+        self._groups.refuse_all(DRAINING)
+        if not self.unreported():
+            self._finished.set()
+
+    def unreported(self) -> dict[str, int]:
+        """Return, by company, how many acknowledged callbacks no confirmed message has told of yet."""
+        return {
+            lane.company_key: lane.acknowledged - lane.reported
+            for lane in self._groups.lanes
+            if lane.acknowledged > lane.reported
+        }
+
+    def _expire(self, company_key: str, waiting: Waiting) -> None:
+        waiting.settle(self._health.problem(self._loop.time()) or DEADLINE)
+        self._groups.forget_answered(company_key)
+
+    async def _session(self, connection: AbstractConnection) -> None:
+        self._unblocked.set()
+        exchange = await CallbackExchange.open(connection, self._terms, self._health)
+        # Only a confirm proves that the broker takes publishes: when it is short of memory or disk it lets a new
+        # connection declare, and says that it is blocked after the first publish. An empty message does.
+        await exchange.publish(self._home, ())
+        self._health.connected()
+        work = [self._finished.wait(), self._watch_blocked(connection), self._report_acknowledged(exchange)]
+        work += [self._publish_groups(exchange) for _ in range(self._settings.ingest_publishes_in_flight)]
+        tasks = [asyncio.ensure_future(item) for item in work]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            self._health.disconnected(self._loop.time())
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _watch_blocked(self, connection: AbstractConnection) -> None:
+        """Keep publishes back while the broker does not read them.
+
+        aio-pika tells nobody that the broker blocked a connection, but `ready` does not return then.
+        """
+        if connection.transport is None:
+            raise ConnectionError("the broker connection closed")
+        ready = connection.transport.connection.ready
+        while True:
+            await asyncio.sleep(_PROBE_SECONDS)
+            try:
+                async with asyncio.timeout(0):  # returns at once, or not before it is unblocked
+                    await ready()
+            except TimeoutError:
+                log.warning("broker.blocked", use="publish")
+                self._unblocked.clear()
+                self._health.blocked(self._loop.time())
+                await ready()
+                log.info("broker.unblocked", use="publish")
+                self._health.unblocked()
+                self._unblocked.set()
+
+    async def _report_acknowledged(self, exchange: CallbackExchange) -> None:
+        """Tell the final number of acknowledged callbacks of each company that has fallen quiet."""
+        while True:
+            draining = await wait_or_stop(self._draining, _REPORT_TICK_SECONDS)
+            await self._unblocked.wait()
+            for lane in self._groups.lanes:
+                quiet = draining or self._loop.time() - lane.acknowledged_at >= _QUIET_SECONDS
+                if quiet and lane.acknowledged > lane.reported:
+                    await exchange.publish(lane, ())
+            if draining and not self.unreported():
+                self._finished.set()
+                return
+
+    async def _publish_groups(self, exchange: CallbackExchange) -> None:
+        """Publish group after group. Several of these run at a time."""
+        while True:
+            await self._work.wait()
+            if not self._unblocked.is_set():
+                await self._unblocked.wait()
+                continue
+            group = self._groups.take()
+            if group is None:
+                self._work.clear()
+                continue
+            metrics.INGEST_GROUP_CALLBACKS.observe(len(group.waiting))
+            try:
+                await self._publish_group(exchange, group)
+            finally:
+                group.refuse(CONNECTION_LOST)
+
+    async def _publish_group(self, exchange: CallbackExchange, group: Group) -> None:
+        try:
+            result = await exchange.publish(group.lane, tuple(waiting.callback for waiting in group.waiting))
+        except PublishError:
+            group.refuse(UNROUTABLE)
+            raise
+        except BROKER_ERRORS:
+            raise
+        except Exception:
+            log.exception("ingest.publish_failed", callbacks=len(group.waiting))
+            result = UNEXPECTED
+        if isinstance(result, Refusal):
+            group.refuse(result)
+        else:
+            group.confirm(result, self._loop.time())
