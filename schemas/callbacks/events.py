@@ -196,8 +196,10 @@ def _lift_processed(body: EventProcessedBody, _context: _Context) -> _Lifted:
     processed = body.event_processed
     if processed is None:
         return _Lifted()
+    # event_data is the customer's own: only these names are Vibes', and an `id` in it may be anything.
+    named = {name: (processed.event_data or {}).get(name) for name in ("person_id", "person_key", "external_person_id")}
     return _Lifted(
-        person=PersonReference.model_validate(processed.event_data or {}),
+        person=PersonReference.model_validate(named),
         reason=processed.action.status_reason if processed.action else None,
     )
 

@@ -198,3 +198,9 @@ def test_a_person_event_tells_the_whole_profile() -> None:
     assert isinstance(profile, Profile)
     assert (profile.mdn, profile.mdn_e164, profile.carrier_code) == ("2995551234", "+12995551234", "104")
     assert profile.custom_fields == {"a": [1, {"b": None}]}
+
+
+def test_an_id_in_a_customers_own_event_data_is_nobodys_person_id() -> None:
+    body = {"event_data": {"id": "order-17", "external_person_id": "ex1"}, "action": {"status_reason": "sent"}}
+    event = read_event("acme", encoded({"event_id": "e", "event_processed": body}))
+    assert (event.person_id, event.external_person_id, event.reason) == (None, "ex1", "sent")

@@ -25,7 +25,19 @@ def test_every_spelling_of_a_time_that_vibes_uses_is_read(text: str, moment: dat
 
 
 @pytest.mark.parametrize(
-    "value", ["", "yesterday", "2017-13-01T00:00:00Z", "0001-01-01T00:00:00+14:00", 5, None, {}, "9" * 100]
+    "value",
+    [
+        "",
+        "yesterday",
+        "2017-13-01T00:00:00Z",
+        "0001-01-01T00:00:00+14:00",
+        "2017-01-01T24:00Z",
+        "2017-01-01T10:00:00+05:99",
+        5,
+        None,
+        {},
+        "9" * 100,
+    ],
 )
 def test_what_is_no_time_reads_as_none_and_never_fails(value: object) -> None:
     assert read_timestamp(value) is None
