@@ -64,7 +64,7 @@ class Company(_Strict):
     api_password_env: str | None = None
     api_password_file: Path | None = None
     api_requests_per_second: float = Field(80.0, gt=0, le=1000)
-    """Vibes allows 100 requests/s per company."""
+    """Of all person workers together; Vibes allows 100 requests/s per company."""
     sync: Sync = Sync()
 
     @field_validator("extra_source_ranges", mode="before")

@@ -91,7 +91,7 @@ class Settings(BaseSettings):
         examples=["0.0.0.0"],  # noqa: S104
     )
     ingest_port: Port = Field(8080, description="Port of the callback listener; 0 takes a free one.", examples=["8080"])
-    ingest_admin_port: Port = Field(9101, description="Admin port of ingest.", examples=["9101"])
+    ingest_admin_port: Port = Field(9100, description="Admin port of ingest.", examples=["9100"])
     ingest_deadline_seconds: float = Field(
         1.5,
         ge=0.1,
@@ -143,7 +143,7 @@ class Settings(BaseSettings):
         examples=["4"],
     )
 
-    apply_admin_port: Port = Field(9102, description="Admin port of an apply worker.", examples=["9102"])
+    apply_admin_port: Port = Field(9200, description="Admin port of an apply worker.", examples=["9200"])
     apply_batch_callbacks: int = Field(
         500, ge=1, le=10_000, description="Callbacks that close a batch (one transaction).", examples=["500"]
     )
@@ -165,7 +165,7 @@ class Settings(BaseSettings):
         examples=["200"],
     )
 
-    person_sync_admin_port: Port = Field(9103, description="Admin port of a person worker.", examples=["9103"])
+    person_sync_admin_port: Port = Field(9300, description="Admin port of a person worker.", examples=["9300"])
     person_sync_concurrency: int = Field(
         20, ge=1, le=500, description="Persons one person worker deals with at a time.", examples=["20"]
     )

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from runtime.companies import Companies, Company
+from runtime.postgres import Pool
 from runtime.settings import Settings
 from schemas.errors import ConfigurationError
 from schemas.facts import PersonIdentity, Profile
@@ -13,6 +14,7 @@ from workers.person_sync.answers import profile_of_answer
 from workers.person_sync.calls import CallRecorder
 from workers.person_sync.decide import Hydrate, Push
 from workers.person_sync.gate import Gate
+from workers.person_sync.rate import FleetRate
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +66,21 @@ class Account:
 
 @asynccontextmanager
 async def open_accounts(
-    companies: Companies, settings: Settings, recorder: CallRecorder
+    companies: Companies, settings: Settings, pool: Pool, recorder: CallRecorder
 ) -> AsyncIterator[Mapping[str, Account]]:
     """Open the client of every company that has API credentials. Raises ConfigurationError."""
     async with AsyncExitStack() as stack:
         accounts = {}
         for company in companies.companies:
             if company.has_api:
-                account = _account(company, settings, recorder)
+                account = _account(company, settings, pool, recorder)
                 await stack.enter_async_context(account.client)
                 accounts[company.company_key] = account
         yield accounts
 
 
-def _account(company: Company, settings: Settings, recorder: CallRecorder) -> Account:
-    gate = Gate(company.company_key, company.api_requests_per_second)
+def _account(company: Company, settings: Settings, pool: Pool, recorder: CallRecorder) -> Account:
+    gate = Gate(company.company_key, FleetRate(pool, company.company_key, company.api_requests_per_second))
     try:
         client = VibesClient(
             company.base_url,

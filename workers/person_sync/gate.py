@@ -7,16 +7,15 @@ from types import TracebackType
 from uuid import UUID
 
 import structlog
-from aiolimiter import AsyncLimiter
 
-from vibes_api import AccessDenied
+from vibes_api import AccessDenied, RateLimited
 from workers.person_sync.locks import PersonLocks
+from workers.person_sync.rate import FleetRate
 
 log = structlog.get_logger()
 
 PAUSE_SECONDS = 60.0
 """How long a company's calls rest after Vibes refused its credentials; then the next call tries them again."""
-_BURST_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +38,11 @@ class CompanyPausedError(Exception):
 
 
 class Gate:
-    """The limiter of one company's client (vibes_api's `Limiter`).
+    """The limiter of one company's client (vibes_api's `Limiter`)."""
 
-    The rate holds for this process: several processes need lower rates in the companies file. At most a tenth of a
-    second's attempts (at least one) go at once, so no second sees more than 1.1 times the rate.
-    """
-
-    def __init__(self, company_key: str, requests_per_second: float) -> None:
+    def __init__(self, company_key: str, rate: FleetRate) -> None:
         self._company_key = company_key
-        period = max(_BURST_SECONDS, 1 / requests_per_second)
-        self._rate = AsyncLimiter(max(1.0, requests_per_second * period), period)
+        self._rate = rate
         self._closed_until = 0.0
 
     def check(self) -> None:
@@ -58,7 +52,7 @@ class Gate:
             raise CompanyPausedError(left)
 
     async def __aenter__(self) -> None:
-        await self._rate.acquire()
+        await self._rate.wait_for_slot()
         self.check()
         await SUBJECT.get().locks.confirm()
 
@@ -74,3 +68,5 @@ class Gate:
                 pause_seconds=PAUSE_SECONDS,
                 remedy="check api_username and its password, the region, and the client certificate if Vibes wants one",
             )
+        elif isinstance(exc, RateLimited):
+            await self._rate.lower()

@@ -43,7 +43,7 @@ async def serve(settings: Settings, companies: Companies, stop: asyncio.Event) -
         await pool
         stack.push_async_callback(_close, pool)
         recorder = CallRecorder(pool)
-        accounts = await stack.enter_async_context(open_accounts(companies, settings, recorder))
+        accounts = await stack.enter_async_context(open_accounts(companies, settings, pool, recorder))
         await stack.enter_async_context(recorder)
         worker = _Worker(settings, pool, accounts, stop)
         runner = web.AppRunner(create_admin_app(worker.ready), access_log=None)

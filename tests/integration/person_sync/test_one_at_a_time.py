@@ -17,6 +17,7 @@ from workers.person_sync import outbox
 from workers.person_sync.gate import SUBJECT, Gate, Subject
 from workers.person_sync.locks import LocksLostError, lock_key, open_locks
 from workers.person_sync.outbox import SYNCED
+from workers.person_sync.rate import FleetRate
 
 
 async def test_ten_messages_for_one_person_are_one_call(
@@ -205,7 +206,7 @@ async def test_a_worker_that_wakes_up_without_its_locks_makes_no_call_more(
 
 
 async def test_no_attempt_of_a_call_is_let_through_once_the_locks_are_lost(world: World, settings: Settings) -> None:
-    gate = Gate(COMPANY, requests_per_second=100)
+    gate = Gate(COMPANY, FleetRate(world.pool, COMPANY, requests_per_second=100))
     async with open_locks(settings.database_url.get_secret_value()) as locks:
         SUBJECT.set(Subject(uuid4(), locks))
         async with gate:
