@@ -27,8 +27,8 @@ types: setup ## mypy --strict
 imports: setup ## who may import whom
 	$(BIN)/lint-imports
 
-pytest: setup ## all tests but the long chaos runs
-	$(BIN)/pytest --ignore=tests/chaos
+pytest: setup ## all tests
+	$(BIN)/pytest
 
 lock: ## resolve the dependencies again, into the lock files
 	@command -v uv >/dev/null || { python3 -m venv .run/uv && .run/uv/bin/pip install --quiet uv; }

@@ -8,10 +8,9 @@ from typing import Any
 import phonenumbers
 
 _TIMESTAMP = re.compile(
-    r"(?P<date>\d{4}-\d{2}-\d{2})"
-    r"(?:[Tt ](?P<time>(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d)?)(?:[.,](?P<fraction>\d{1,9}))?)?"
-    r"\s*(?P<offset>[Zz]|[+-](?:[01]\d|2[0-3]):?[0-5]\d)?",
-    re.ASCII,
+    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?:[Tt ](?P<time>(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?)(?:[.,](?P<fraction>[0-9]{1,9}))?)?"
+    r"\s*(?P<offset>[Zz]|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?"
 )
 _E164 = re.compile(r"\+[0-9]{5,15}")
 _DIGITS = re.compile(r"[0-9]{5,15}")
