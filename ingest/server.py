@@ -52,6 +52,7 @@ class CallbackHandler:
         self._publisher = publisher
         self._pending = Pending(settings.ingest_max_pending_callbacks, settings.ingest_max_pending_bytes)
         self._refusals = RefusalLog()
+        self._log = log.bind()  # once: the module's logger would bind anew for each accepted callback
         self._loop = asyncio.get_running_loop()
         self._in_flight = 0
         self._idle = asyncio.Event()
@@ -124,7 +125,7 @@ class CallbackHandler:
         seen = peek(callback.body, callback.headers.get("content-encoding", ""))
         if seen.unreadable:
             metrics.INGEST_UNREADABLE.labels(endpoint.company_key, seen.unreadable).inc()
-        log.debug(
+        self._log.debug(
             "ingest.accepted",
             company_key=endpoint.company_key,
             endpoint=endpoint.name,
