@@ -13,8 +13,10 @@ from typing import Annotated
 import typer
 
 from cli.accounts import parse_receipts
+from cli.callbacks.app import callbacks_app
 from cli.processes import run_part
 from cli.reports import gather_audit, gather_status
+from cli.signup import participants_app, subscriptions_app
 from cli.tables import as_json, print_audit, print_status
 from runtime.companies import hash_endpoint_key
 from runtime.migrations import migrate as run_migrations
@@ -29,6 +31,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(callbacks_app, name="callbacks")
+app.add_typer(participants_app, name="participants")
+app.add_typer(subscriptions_app, name="subscriptions")
 
 Processes = Annotated[int, typer.Option("--processes", "-n", min=1, max=64, help="How many processes to run.")]
 Supervised = Annotated[bool, typer.Option("--supervised", hidden=True)]

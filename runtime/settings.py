@@ -81,7 +81,7 @@ class Settings(BaseSettings):
         10,
         ge=2,
         le=300,
-        description="A broker connection silent for twice this long is dead.",
+        description="A broker connection silent for about three times this long is given up.",
         examples=["10"],
     )
 

@@ -13,7 +13,8 @@ from simulator.times import plain
 _PARAMETER: Final = {
     "ack_participant": "campaign_id",
     "device": "app_id",
-    "subscription": "list_id",
+    "subscription_added": "list_id",
+    "subscription_removed": "list_id",
     "unmatched_message": "source_code",
     "wallet_item": "campaign_token",
 }
@@ -181,7 +182,7 @@ class Registrations:
 
 def parameter_name(callback_type: str) -> str | None:
     """Return what a registration of this type must name: list_id, campaign_id, ...; None if nothing."""
-    return next((name for family, name in _PARAMETER.items() if callback_type.startswith(family)), None)
+    return next((name for start, name in _PARAMETER.items() if callback_type.startswith(start)), None)
 
 
 def _read(body: JsonObject, api_version: int, now: datetime, callback_id: int) -> Registration:

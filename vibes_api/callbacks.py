@@ -65,12 +65,13 @@ class CallbackSpec:
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the request body. The parameters go under the type's own name."""
+        name = str(self.callback_type)  # a plain text also where it is a member of CallbackType
         body: dict[str, JsonValue] = {
-            "callback_type": self.callback_type,
+            "callback_type": name,
             "destination": {"url": self.url, "method": self.method, "content_type": self.content_type},
         }
         if self.parameters is not None:
-            body[self.callback_type] = dict(self.parameters)
+            body[name] = dict(self.parameters)
         dates = {"start_date": self.start_date, "end_date": self.end_date}
         return body | {name: date for name, date in dates.items() if date is not None}
 

@@ -53,10 +53,18 @@ def anchors(document: Path) -> set[str]:
 
 
 def commands() -> dict[str, set[str]]:
-    """Each command of `vibes-pipeline`, with its options."""
+    """Each command of `vibes-pipeline`, with its options; one that has commands of its own has theirs too."""
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
-    return {name: {opt for param in command.params for opt in param.opts} for name, command in group.commands.items()}
+    return {
+        name: {
+            option
+            for part in (command, *(command.commands.values() if isinstance(command, TyperGroup) else ()))
+            for param in part.params
+            for option in param.opts
+        }
+        for name, command in group.commands.items()
+    }
 
 
 def metric_names(metric: Metric) -> set[str]:

@@ -1,0 +1,1 @@
+"""`vibes-pipeline callbacks`: which events Vibes sends to which URL."""
