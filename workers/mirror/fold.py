@@ -97,6 +97,7 @@ def version_profile(profile: Profile) -> VersionedProfile:
         profile.timezone,
         profile.timezone_source,
         str(profile.created_at),
+        str(profile.updated_at),
     )
     return VersionedProfile(
         profile, custom_fields.decode(), short_hash(b"\x00".join((repr(content).encode(), custom_fields)))

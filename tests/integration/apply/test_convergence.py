@@ -106,6 +106,22 @@ def test_any_order_duplication_and_batching_of_callbacks_gives_the_same_tables(d
             runner.run(pool.close())
 
 
+async def test_two_profiles_of_one_moment_converge_although_only_one_tells_its_update(pool: Pool) -> None:
+    # Found by the test above.
+    told = [
+        orjson.dumps(
+            {
+                "callback_type": "person_updated",
+                "event_id": event_id,
+                "event_date": "2024-01-02T00:00Z",
+                "person": person,
+            }
+        )
+        for event_id, person in (("e1", {"id": "1"}), ("e2", {"id": "1", "updated_at": "2024-01-02T00:00Z"}))
+    ]
+    assert await applied(pool, [[body] for body in told]) == await applied(pool, [[body] for body in reversed(told)])
+
+
 async def test_the_documented_bodies_converge_although_they_share_one_event_id(pool: Pool) -> None:
     documented = documented_bodies()
     forwards = await applied(pool, [documented])
