@@ -28,7 +28,7 @@ imports: setup ## who may import whom
 	$(BIN)/lint-imports
 
 pytest: setup ## all tests
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 lock: ## resolve the dependencies again, into the lock files
 	@command -v uv >/dev/null || { python3 -m venv .run/uv && .run/uv/bin/pip install --quiet uv; }
