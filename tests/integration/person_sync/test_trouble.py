@@ -1,6 +1,7 @@
 """What goes wrong at Vibes, in Postgres or in a message ends in the outbox or is waited for; nothing is lost."""
 
 import asyncio
+import sys
 from typing import Any
 
 import aio_pika
@@ -190,6 +191,9 @@ class TestOurselves:
         assert "test_trouble.py" in logged
         assert "5550100" not in logged
 
+    @pytest.mark.skipif(
+        sys.version_info >= (3, 13), reason="Python 3.13 reads JSON that nests this deep: there is nothing to survive"
+    )
     async def test_a_crm_record_too_deep_to_be_read_does_not_stop_the_others(
         self, world: World, vibes: VibesStandIn, settings: Settings, companies: Companies
     ) -> None:
