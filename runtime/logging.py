@@ -4,19 +4,11 @@ Standard output stays free for what a command prints as its result.
 """
 
 import logging
-import re
 import sys
 from typing import Literal
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
-
-_MDN = re.compile(r"\+?\d{5,15}")
-
-
-def mask_mdn(mdn: str) -> str:
-    """Return a phone number with all but its last two digits hidden, for logs and terminals."""
-    return f"{'*' * max(len(mdn) - 2, 3)}{mdn[-2:]}" if _MDN.fullmatch(mdn) else "***"
 
 
 def configure_logging(level: str, style: Literal["auto", "json", "console"], process: str) -> None:

@@ -70,9 +70,9 @@ async def apply_messages(
         for callback in callbacks
         if (problem := callback.problem or refused.get(callback.receipt)) is not None
     }
-    for callback in callbacks:
-        quarantined = callback.problem is not None
-        settled.outcomes[callback.receipt] = Outcome.QUARANTINED if quarantined else Outcome.DEAD_LETTERED
+    unreadable = {callback.receipt for callback in callbacks if callback.problem is not None}
+    for receipt in set_aside:
+        settled.outcomes[receipt] = Outcome.QUARANTINED if receipt in unreadable else Outcome.DEAD_LETTERED
     claimed = await _claim(mirror, [callback for callback in callbacks if callback.receipt not in set_aside], settled)
     await _apply_events(mirror, [(callback, event) for callback, event, _ in claimed], companies, settled)
     await _log_events(mirror, claimed)

@@ -10,13 +10,11 @@ and any number of times with the same result, which is what makes the state conv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
 from uuid import UUID
 
 from schemas.callbacks.json_body import canonical_json, short_hash
 from schemas.facts import Fact, OptIn, OptOut, PersonIdentity, Profile, Sighting, Stay
 
-Picked = TypeVar("Picked")
 StayKey = tuple[UUID, str, datetime]
 """person_uid, list_id, opt_in_date."""
 
