@@ -14,6 +14,7 @@ import typer
 
 from cli.accounts import parse_receipts
 from cli.callbacks.app import callbacks_app
+from cli.persons.app import persons_app
 from cli.processes import run_part
 from cli.reports import gather_audit, gather_status
 from cli.signup import participants_app, subscriptions_app
@@ -32,6 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(callbacks_app, name="callbacks")
+app.add_typer(persons_app, name="persons")
 app.add_typer(participants_app, name="participants")
 app.add_typer(subscriptions_app, name="subscriptions")
 

@@ -9,7 +9,7 @@ import os
 import tomllib
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from schemas.custom_fields import FieldType
 from schemas.errors import ConfigurationError
 from schemas.regions import API_BASE_URLS, SOURCE_ADDRESSES, Region
 
@@ -39,6 +40,22 @@ class Endpoint(_Strict):
     key_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
+class CrmToken(_Strict):
+    """A bearer token of `POST /crm/persons`; the file holds its hash."""
+
+    name: str = Field(pattern=r"^[a-z0-9-]{1,40}$")
+    """Shown in logs and metrics in the place of the token."""
+    token_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class CustomField(_Strict):
+    """How one custom field of the CRM is written to Vibes."""
+
+    field: str | None = Field(None, min_length=1)
+    """Its name at Vibes, where that is another."""
+    type: FieldType = "text"
+
+
 class Sync(_Strict):
     """What the person worker does of its own accord for this company."""
 
@@ -46,6 +63,23 @@ class Sync(_Strict):
     """On subscription_added of a person we know nothing about: GET the person."""
     push_crm_data: bool = True
     """On subscription_added of a person the CRM knows: PUT what Vibes lacks."""
+    push_crm_changes: bool = True
+    """On a change the CRM sends: PUT what differs."""
+    add_unknown_persons: bool = True
+    """When Vibes does not know the person of a change: POST them."""
+    delay_seconds: float = Field(2.0, ge=0, le=3600)
+    """How long a change of the CRM waits for further changes of the same person."""
+    number_mismatch: Literal["conflict", "ignore"] = "conflict"
+    """When Vibes has another number than the CRM, which no call can change."""
+    custom_fields: dict[str, CustomField] = {}
+    """By the CRM's name."""
+    unmapped_custom_fields: Literal["send", "ignore"] = "send"
+    """What becomes of custom fields that are not in custom_fields."""
+
+    def type_of(self, name: str) -> FieldType:
+        """Return the kind of a custom field, by the CRM's name for it."""
+        mapped = self.custom_fields.get(name)
+        return mapped.type if mapped else "text"
 
 
 class Company(_Strict):
@@ -58,6 +92,8 @@ class Company(_Strict):
     extra_source_ranges: tuple[Network, ...] = ()
     """Networks callbacks may come from, beside the region's published addresses."""
     endpoints: Annotated[tuple[Endpoint, ...], Field(min_length=1)]
+    crm_tokens: tuple[CrmToken, ...] = ()
+    """Who may send changes to `POST /crm/persons`; none: nobody."""
     api_base_url: str | None = Field(None, pattern=r"^https?://[^/\s]+$")
     """Instead of the region's host: a white label's, or the simulator's."""
     api_username: str | None = None
@@ -127,7 +163,9 @@ class Companies(_Strict):
     def _check_unique(self) -> "Companies":
         _refuse_twice("company_key", [company.company_key for company in self.companies])
         _refuse_twice("key_sha256", [e.key_sha256 for company in self.companies for e in company.endpoints])
+        _refuse_twice("token_sha256", [t.token_sha256 for company in self.companies for t in company.crm_tokens])
         for company in self.companies:
+            _refuse_twice(f"crm token name in {company.company_key}", [t.name for t in company.crm_tokens])
             _refuse_twice(f"endpoint name in {company.company_key}", [e.name for e in company.endpoints])
         return self
 
@@ -137,7 +175,7 @@ class Companies(_Strict):
 
 
 def hash_endpoint_key(key: str) -> str:
-    """Return what the companies file holds for an endpoint key.
+    """Return what the companies file holds for an endpoint key or a CRM token.
 
     Plain SHA-256 is enough: a key is 256 random bits (`vibes-pipeline endpoint-key` makes one), not a password.
     """
@@ -168,5 +206,5 @@ def load_companies(path: Path) -> Companies:
 def _refuse_twice(what: str, values: list[str]) -> None:
     for value in values:
         if values.count(value) > 1:
-            shown = value if what != "key_sha256" else f"{value[:8]}…"
+            shown = value if not what.endswith("_sha256") else f"{value[:8]}…"
             raise ValueError(f"{what} {shown} is there twice; each needs its own")

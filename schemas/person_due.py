@@ -15,6 +15,8 @@ VERSION = 1
 CONTENT_TYPE = "application/json"
 ROUTING_KEY = "person"
 """Under which the message is published to `Topology.syncs`."""
+BULK_ROUTING_KEY = "bulk"
+"""The same for a person that is due because of an import."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,11 @@ class Topology:
         return Exchange(f"{self.prefix}.callbacks")
 
     @property
+    def crm(self) -> Exchange:
+        """Where changes of the CRM are published."""
+        return Exchange(f"{self.prefix}.crm")
+
+    @property
     def syncs(self) -> Exchange:
         """Where "this person is due" messages are published."""
         return Exchange(f"{self.prefix}.person-sync")
@@ -59,7 +64,7 @@ class Topology:
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
         """All exchanges."""
-        return (self.callbacks, self.syncs, self.dead)
+        return (self.callbacks, self.crm, self.syncs, self.dead)
 
     def apply_queue(self, number: int) -> Queue:
         """Return the apply queue of that number, 0 to apply_queues - 1."""
@@ -75,9 +80,19 @@ class Topology:
         return tuple(self.apply_queue(number) for number in range(self.apply_queues))
 
     @property
+    def crm_changes(self) -> Queue:
+        """Changes of the CRM; the apply workers consume it."""
+        return Queue(f"{self.prefix}.crm", ((self.crm, "crm"),), self._work_queue_arguments())
+
+    @property
     def person_sync(self) -> Queue:
-        """The queue the person workers consume."""
+        """Persons that are due because of what just happened; the person workers consume it."""
         return Queue(f"{self.prefix}.person-sync", ((self.syncs, "person"),), self._work_queue_arguments())
+
+    @property
+    def person_sync_bulk(self) -> Queue:
+        """Persons that are due because of an import; the person workers deal with them when there is room."""
+        return Queue(f"{self.prefix}.person-sync-bulk", ((self.syncs, "bulk"),), self._work_queue_arguments())
 
     @property
     def dead_letters(self) -> Queue:
@@ -87,7 +102,7 @@ class Topology:
     @property
     def queues(self) -> tuple[Queue, ...]:
         """All queues."""
-        return (*self.apply, self.person_sync, self.dead_letters)
+        return (*self.apply, self.crm_changes, self.person_sync, self.person_sync_bulk, self.dead_letters)
 
     def _work_queue_arguments(self) -> dict[str, str | int]:
         return {

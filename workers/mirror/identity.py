@@ -42,6 +42,14 @@ def uid_of(company_key: str, alias: Alias) -> UUID:
     return short_hash("\x00".join((company_key, *alias)).encode())
 
 
+def crm_record_uid(company_key: str, external_person_id: str) -> UUID:
+    """Return the uid that stands for a record of the CRM in the outbox and in its lock.
+
+    An external id is none of the ids that make a person: Vibes lets it be taken from one person and given to another.
+    """
+    return uid_of(company_key, ("external_person_id", external_person_id))
+
+
 def resolve(company_key: str, identities: Iterable[PersonIdentity], known: Mapping[Alias, UUID]) -> Resolution:
     """Say which person each identity means.
 

@@ -23,7 +23,10 @@ class Subject:
     """Whom the calls of the current task are about, and the locks that make it safe to make them."""
 
     person_uid: UUID
-    locks: PersonLocks
+    locks: PersonLocks | None
+    """None for calls that change nothing at Vibes: they need no lock."""
+    bulk: bool = False
+    """Whether the calls wait for those that are not."""
 
 
 SUBJECT: ContextVar[Subject] = ContextVar("subject")
@@ -54,7 +57,9 @@ class Gate:
     async def __aenter__(self) -> None:
         await self._rate.wait_for_slot()
         self.check()
-        await SUBJECT.get().locks.confirm()
+        locks = SUBJECT.get().locks
+        if locks is not None:
+            await locks.confirm()
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None

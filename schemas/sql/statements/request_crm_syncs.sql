@@ -1,0 +1,20 @@
+-- Put records of the CRM into the outbox, due after a delay in which further changes join them. $1 text company;
+-- $2 text[] external ids, $3 uuid[] the uids derived from them (workers/mirror/identity.py), in the same order;
+-- $4 double precision delay in seconds, $5 boolean whether an import asks.
+-- One that failed for now keeps its time; a conflict is tried again, because the record is another one now. What an
+-- import asked for and what just happened asks for too waits no longer for imports.
+INSERT INTO person_sync AS sync (
+    company_key, person_uid, external_person_id, bulk, status, desired_version, next_attempt_at
+)
+SELECT $1, person_uid, external_person_id, $5::boolean, 'postponed', 1, now() + make_interval(secs => $4::double precision)
+FROM unnest($2::text[], $3::uuid[]) AS wanted (external_person_id, person_uid)
+ORDER BY person_uid
+ON CONFLICT (company_key, person_uid) DO UPDATE SET
+    bulk = excluded.bulk AND (sync.bulk OR sync.status NOT IN ('pending', 'postponed')),
+    status = CASE WHEN sync.status = 'pending' THEN 'pending' ELSE 'postponed' END,
+    desired_version = sync.desired_version + 1,
+    next_attempt_at = CASE
+        WHEN sync.status IN ('pending', 'postponed') THEN sync.next_attempt_at
+        ELSE excluded.next_attempt_at
+    END,
+    requested_at = now()
