@@ -62,8 +62,9 @@ async def gather_audit(settings: Settings, receipts: Sequence[tuple[UUID, int]] 
 async def _audit_once(settings: Settings, receipts: Sequence[tuple[UUID, int]] | None) -> Audit:
     async with postgres(settings) as connection:
         # The queues first: what leaves them meanwhile is then found in the database.
-        syncs = settings.topology.person_sync.name
-        waiting = sum(depth.messages or 0 for depth in await queue_depths(settings) if depth.queue != syncs)
+        with_callbacks = {queue.name for queue in (*settings.topology.apply, settings.topology.dead_letters)}
+        depths = await queue_depths(settings)
+        waiting = sum(depth.messages or 0 for depth in depths if depth.queue in with_callbacks)
         accounts = balance(map(dict, await connection.fetch(statement("account_callbacks"))))
         check = await _check_receipts(connection, receipts) if receipts is not None else None
     missing = sum(account.missing for account in accounts) + (len(check.missing) if check else 0)

@@ -48,6 +48,18 @@ INGEST_UNCONFIGURED = Counter(
     "Vibes gives their events up after a few tries.",
     registry=REGISTRY,
 )
+INGEST_CRM_REQUESTS = Counter(
+    "vibes_ingest_crm_requests_total",
+    "Answers of POST /crm/persons, by company (empty when unknown) and status.",
+    ["company_key", "status"],
+    registry=REGISTRY,
+)
+INGEST_CRM_CHANGES = Counter(
+    "vibes_ingest_crm_changes_total",
+    "Records of the CRM in requests that were answered 202 or 422, by company and result (accepted, refused).",
+    ["company_key", "result"],
+    registry=REGISTRY,
+)
 
 # apply: RabbitMQ -> Postgres
 
@@ -80,6 +92,12 @@ APPLY_LAG_SECONDS = Gauge(
 APPLY_LAST_APPLIED = Gauge(
     "vibes_apply_last_applied_timestamp_seconds", "When a batch was applied last.", registry=REGISTRY
 )
+APPLY_CRM_CHANGES = Counter(
+    "vibes_apply_crm_changes_total",
+    "Changes of the CRM settled, by company and outcome (changed, unchanged: nothing newer, dead_lettered).",
+    ["company_key", "outcome"],
+    registry=REGISTRY,
+)
 
 # person sync: outbox -> Person API
 
@@ -98,11 +116,34 @@ PERSON_API_CALLS = Counter(
 PERSON_API_SECONDS = Histogram(
     "vibes_person_api_seconds", "Latency of one call to the Vibes API.", ["route"], buckets=_SECONDS, registry=REGISTRY
 )
+PERSON_API_RATE = Gauge(
+    "vibes_person_api_rate",
+    "Requests a second that all workers together may make, by company, as this process leased them last. Below what is "
+    "configured after a 429.",
+    ["company_key"],
+    registry=REGISTRY,
+)
+PERSON_API_PAUSED = Gauge(
+    "vibes_person_api_paused",
+    "1 while Vibes refuses the credentials of the company (401, 403), until a call passes again. Alert on it.",
+    ["company_key"],
+    registry=REGISTRY,
+)
+PERSON_API_CIRCUIT_OPEN = Gauge(
+    "vibes_person_api_circuit_open",
+    "1 while this process makes no calls for the company because too many failed in a row (5xx, timeouts, lost "
+    "connections), until one succeeds again.",
+    ["company_key"],
+    registry=REGISTRY,
+)
 
 # all processes
 
 BROKER_CONNECTED = Gauge(
-    "vibes_broker_connected", "1 while the connection is up, by use (publish, consume).", ["use"], registry=REGISTRY
+    "vibes_broker_connected",
+    "1 while the connection is up, by use (publish, crm, consume).",
+    ["use"],
+    registry=REGISTRY,
 )
 
 

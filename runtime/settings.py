@@ -142,10 +142,28 @@ class Settings(BaseSettings):
         description="Unconfirmed groups at a time; what arrives meanwhile forms the next groups.",
         examples=["4"],
     )
+    ingest_crm_max_body_bytes: int = Field(
+        16 * 1024 * 1024,
+        ge=64 * 1024,
+        le=256 * 1024 * 1024,
+        description="A larger body of `POST /crm/persons`, or one that unpacks to more, is answered 413.",
+        examples=["16777216"],
+    )
+    ingest_crm_deadline_seconds: float = Field(
+        30.0,
+        ge=1,
+        le=600,
+        description="Every answer to the CRM is out within this time.",
+        examples=["30"],
+    )
 
     apply_admin_port: Port = Field(9200, description="Admin port of an apply worker.", examples=["9200"])
     apply_batch_callbacks: int = Field(
-        500, ge=1, le=10_000, description="Callbacks that close a batch (one transaction).", examples=["500"]
+        500,
+        ge=1,
+        le=10_000,
+        description="Callbacks, or changes of the CRM, that close a batch (one transaction).",
+        examples=["500"],
     )
     apply_batch_bytes: int = Field(
         16 * 1024 * 1024, ge=1024, description="Bytes of bodies that close a batch.", examples=["16777216"]
@@ -170,11 +188,11 @@ class Settings(BaseSettings):
         20, ge=1, le=500, description="Persons one person worker deals with at a time.", examples=["20"]
     )
     person_sync_sweep_seconds: float = Field(
-        5.0,
+        1.0,
         ge=0.1,
         le=3600,
         description="How often syncs that are due but not under way are looked for and put on the queue.",
-        examples=["5"],
+        examples=["1"],
     )
     person_api_timeout_seconds: float = Field(
         10.0, gt=0, le=120, description="Longest wait for one answer of the Person API.", examples=["10"]

@@ -14,14 +14,16 @@ WINDOW = 200
 _PUBLISH_SECONDS = 10.0
 
 
-async def publish_due(exchange: AbstractExchange, due: Sequence[PersonDue]) -> None:
+async def publish_due(exchange: AbstractExchange, due: Sequence[PersonDue], routing_key: str = ROUTING_KEY) -> None:
     """Publish to `Topology.syncs`. Raises BROKER_ERRORS; then some may have been published."""
     for start in range(0, len(due), WINDOW):
         async with asyncio.timeout(_PUBLISH_SECONDS):
-            await asyncio.gather(*(_publish_one(exchange, person) for person in due[start : start + WINDOW]))
+            await asyncio.gather(
+                *(_publish_one(exchange, person, routing_key) for person in due[start : start + WINDOW])
+            )
 
 
-async def _publish_one(exchange: AbstractExchange, person: PersonDue) -> None:
+async def _publish_one(exchange: AbstractExchange, person: PersonDue, routing_key: str) -> None:
     message = aio_pika.Message(
         encode(person),
         content_type=CONTENT_TYPE,
@@ -29,4 +31,4 @@ async def _publish_one(exchange: AbstractExchange, person: PersonDue) -> None:
         # A returned publish is matched by its id: two under way with one id would be mixed up.
         message_id=uuid.uuid4().hex,
     )
-    await exchange.publish(message, ROUTING_KEY, mandatory=True)
+    await exchange.publish(message, routing_key, mandatory=True)

@@ -1,7 +1,7 @@
 """How to speak to Vibes for each company, and the calls an action means."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from runtime.companies import Companies, Company
@@ -18,6 +18,16 @@ from workers.person_sync.rate import FleetRate
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """What came of the calls of an action."""
+
+    profile: Profile | None = None
+    """The person as Vibes answered; None when it did not."""
+    added: bool = False
+    """Whether the person to change was unknown, and was added."""
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """One company's access to the Person API."""
 
@@ -25,43 +35,45 @@ class Account:
     client: VibesClient
     gate: Gate
 
-    async def make(self, action: Hydrate | Push) -> Profile | None:
-        """Make the calls an action means; return the profile Vibes answered, None when there was none.
+    async def make(self, action: Hydrate | Push) -> Made:
+        """Make the calls an action means.
 
         Raises VibesError, CompanyPausedError, LocksLostError, and MessageError for an answer that cannot be kept.
         """
         self.gate.check()
         if isinstance(action, Hydrate):
-            return await self._hydrate(action)
+            return Made(await self._hydrate(action))
         return await self._push(action)
 
     async def _hydrate(self, action: Hydrate) -> Profile | None:
         persons = self.client.persons
-        try:
-            answered = await persons.get(_one_id(action.address))
-        except NotFound:
-            if action.external_person_id is None:
-                return None
-        else:
-            return profile_of_answer(answered, action.address, self.company.default_country)
-        try:
-            answered = await persons.get_by_external_id(action.external_person_id)
-        except NotFound:
+        if action.address is not None:
+            with suppress(NotFound):
+                answered = await persons.get(_one_id(action.address))
+                return profile_of_answer(answered, action.address, self.company.default_country)
+        if action.external_person_id is None:
             return None
-        return profile_of_answer(answered, None, self.company.default_country)
+        with suppress(NotFound):
+            answered = await persons.get_by_external_id(action.external_person_id)
+            return profile_of_answer(answered, None, self.company.default_country)
+        return None
 
-    async def _push(self, action: Push) -> Profile | None:
+    async def _push(self, action: Push) -> Made:
         persons = self.client.persons
+        added = False
         try:
             if action.address is None:
                 written = await persons.update_by_external_id(action.external_person_id, action.changes)
             else:
                 written = await persons.update(_one_id(action.address), action.changes)
         except NotFound:
+            if action.whole is None:
+                raise
             written = await persons.add(action.whole)
+            added = True
         if written.person is None:
-            return None
-        return profile_of_answer(written.person, None, self.company.default_country)
+            return Made(None, added)
+        return Made(profile_of_answer(written.person, None, self.company.default_country), added)
 
 
 @asynccontextmanager

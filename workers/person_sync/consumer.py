@@ -1,4 +1,4 @@
-"""Consume the queue of persons that are due, several at a time; drain when stopped."""
+"""Consume the queues of what is due, several at a time; drain when stopped."""
 
 import asyncio
 import hashlib
@@ -15,6 +15,7 @@ from runtime.postgres import POSTGRES_ERRORS, Pool
 from runtime.settings import Settings
 from schemas.errors import MessageError, ServiceError
 from schemas.person_due import decode
+from schemas.topology import Queue
 from workers.person_sync import outbox
 from workers.person_sync.locks import PersonLocks
 from workers.person_sync.settle import Settler
@@ -22,11 +23,32 @@ from workers.person_sync.settle import Settler
 log = structlog.get_logger()
 
 
-class Consumer:
-    """Deals with the messages of one connection, as long as the locks hold."""
+async def consume(
+    connection: AbstractConnection,
+    settings: Settings,
+    pool: Pool,
+    settler: Settler,
+    locks: PersonLocks,
+    stop: asyncio.Event,
+) -> None:
+    """Consume both queues until `stop`, then finish what is under way.
 
-    def __init__(self, settings: Settings, pool: Pool, settler: Settler, locks: PersonLocks) -> None:
+    What an import asked for has a queue, and a number of persons at a time, of its own, so that it never stands before
+    what just happened. Raises ServiceError when Postgres is to blame, BROKER_ERRORS when the broker is. However it
+    ends, what was not acked goes back to the queue, and what was cut short is done again by whoever gets it next.
+    """
+    with _first_cause():
+        async with asyncio.TaskGroup() as tasks:
+            for queue in (settings.topology.person_sync, settings.topology.person_sync_bulk):
+                tasks.create_task(_Consumer(settings, queue, pool, settler, locks).run(connection, stop))
+
+
+class _Consumer:
+    """Deals with the messages of one queue, as long as the locks hold."""
+
+    def __init__(self, settings: Settings, queue: Queue, pool: Pool, settler: Settler, locks: PersonLocks) -> None:
         self._settings = settings
+        self._queue = queue
         self._pool = pool
         self._settler = settler
         self._locks = locks
@@ -34,11 +56,7 @@ class Consumer:
         self._inbox: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
 
     async def run(self, connection: AbstractConnection, stop: asyncio.Event) -> None:
-        """Consume until `stop`, then finish what is under way.
-
-        Raises ServiceError when Postgres is to blame, BROKER_ERRORS when the broker is. However it ends, what was not
-        acked goes back to the queue, and what was cut short is done again by whoever gets it next.
-        """
+        """Consume until `stop`, then finish what is under way; raises as `consume` does."""
         channel = await connection.channel(publisher_confirms=False)
         try:
             with _first_cause():
@@ -50,7 +68,7 @@ class Consumer:
     async def _consume(self, channel: AbstractChannel, stop: asyncio.Event) -> None:
         await declare(channel, self._settings.topology)
         await channel.set_qos(prefetch_count=2 * self._settings.person_sync_concurrency)
-        queue = await channel.get_queue(self._settings.topology.person_sync.name, ensure=False)
+        queue = await channel.get_queue(self._queue.name, ensure=False)
         async with asyncio.TaskGroup() as tasks:
             watchers = [tasks.create_task(self._locks.watch()), tasks.create_task(_watch(channel))]
             feeding = tasks.create_task(self._feed(tasks))

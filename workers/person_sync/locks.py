@@ -82,6 +82,8 @@ class PersonLocks:
         self._turn = asyncio.Lock()
         self._held: set[int] = set()
         self._lost = asyncio.Event()
+        self._asked = 0
+        self._confirmed = 0
         connection.add_termination_listener(lambda _connection: self._lost.set())
 
     @asynccontextmanager
@@ -106,8 +108,16 @@ class PersonLocks:
             self._held.discard(key)
 
     async def confirm(self) -> None:
-        """Make sure that the locks are still held. Raises LocksLostError."""
-        await self._ask("SELECT true")
+        """Make sure that the locks are still held. Raises LocksLostError.
+
+        Those who wait for their turn to ask share the answer to a question that was asked after they came.
+        """
+        came = self._asked
+        async with self._turn:
+            if self._confirmed <= came:
+                self._asked += 1
+                await self._ask_now("SELECT true")
+                self._confirmed = self._asked
 
     async def watch(self) -> NoReturn:
         """Wait until the locks are lost, then raise LocksLostError."""
@@ -127,13 +137,16 @@ class PersonLocks:
 
     async def _ask(self, query: str, *args: object) -> object:
         async with self._turn:
-            if self._lost.is_set():
-                raise LocksLostError("the connection that held the locks is gone")
-            try:
-                return await self._connection.fetchval(query, *args, timeout=_ANSWER_SECONDS)
-            except POSTGRES_ERRORS as error:
-                self.give_up()
-                raise LocksLostError(f"the connection that held the locks failed: {type(error).__name__}") from error
+            return await self._ask_now(query, *args)
+
+    async def _ask_now(self, query: str, *args: object) -> object:
+        if self._lost.is_set():
+            raise LocksLostError("the connection that held the locks is gone")
+        try:
+            return await self._connection.fetchval(query, *args, timeout=_ANSWER_SECONDS)
+        except POSTGRES_ERRORS as error:
+            self.give_up()
+            raise LocksLostError(f"the connection that held the locks failed: {type(error).__name__}") from error
 
 
 def lock_key(due: PersonDue) -> int:

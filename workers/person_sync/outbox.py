@@ -4,7 +4,7 @@ All functions raise what asyncpg raises. `executor` is a pool or a connection.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -14,7 +14,8 @@ from runtime.postgres import Connection, Pool, statement
 from schemas.errors import MessageError
 from schemas.facts import PersonIdentity
 from schemas.person_due import PersonDue
-from workers.person_sync.state import CrmPerson, KnownPerson, SyncState
+from vibes_api import VibesError
+from workers.person_sync.state import CrmRecord, KnownPerson, SyncState
 
 Executor: TypeAlias = "Pool | Connection"
 
@@ -28,38 +29,60 @@ _WHOLE_MESSAGE = -1
 """Position of a dead letter that is a broker message as a whole."""
 
 
+_LONGEST_MESSAGE = 2000
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an attempt failed, fit for person_sync: no personal data."""
+    """Why an attempt failed."""
 
     error: str
+    """In our words and Vibes' codes; no personal data."""
     status: int | None = None
     """HTTP status, when an answer came."""
+    route: str | None = None
+    """Method and path of the call, its ids left out."""
+    message: str | None = field(default=None, repr=False)
+    """What Vibes said; may hold personal data."""
+
+
+def failure_of(error: VibesError) -> Failure:
+    """Return what the outbox keeps of a call that failed."""
+    said = "; ".join(each.message for each in error.errors if each.message)
+    return Failure(str(error), error.status, error.route, said.replace("\x00", "\ufffd")[:_LONGEST_MESSAGE] or None)
 
 
 async def load(executor: Executor, due: PersonDue) -> SyncState | None:
-    """Read everything about a person's sync at one moment; None when the outbox has no such row."""
-    row = await executor.fetchrow(statement("person_sync_load"), due.company_key, due.person_uid)
-    if row is None:
+    """Read everything about a row of the outbox at one moment; None when there is no such row."""
+    rows = await executor.fetch(statement("person_sync_load"), due.company_key, due.person_uid)
+    if not rows:
         return None
+    row = rows[0]
     return SyncState(
         desired_version=row["desired_version"],
         synced_version=row["synced_version"],
         attempts=row["attempts"],
         due=row["due"],
-        person=_known_person(row),
-        crm=_crm_person(row),
+        bulk=row["bulk"],
+        external_person_id=row["record_id"],
+        record=_crm_record(row) if row["has_record"] else None,
+        persons=tuple(_known_person(row) for row in rows if row["person_id"] or row["person_key"]),
     )
 
 
 async def finish(
-    executor: Executor, due: PersonDue, state: SyncState, status: str, failure: Failure | None = None
+    executor: Executor,
+    due: PersonDue,
+    state: SyncState,
+    status: str,
+    failure: Failure | None = None,
+    delay_seconds: float = 0.0,
 ) -> bool:
-    """Record that what was wanted in `state` is dealt with; the row stays due if more was asked for meanwhile.
+    """Record that what was wanted in `state` is dealt with.
 
-    Does nothing, and returns False, when somebody else has dealt with the person since `state` was read.
+    If more was asked for meanwhile the row stays due: a record to be written, after `delay_seconds`. Does nothing, and
+    returns False, when somebody else has dealt with the row since `state` was read.
     """
-    error, http_status = (failure.error, failure.status) if failure else (None, None)
     return bool(
         await executor.fetchval(
             statement("person_sync_finish"),
@@ -68,8 +91,8 @@ async def finish(
             state.synced_version,
             state.desired_version,
             status,
-            error,
-            http_status,
+            *_columns(failure),
+            delay_seconds,
         )
     )
 
@@ -95,8 +118,7 @@ async def postpone(
             state.synced_version if state else None,
             seconds,
             int(counts),
-            failure.error,
-            failure.status,
+            *_columns(failure),
         )
     )
 
@@ -111,9 +133,19 @@ async def look_again_soon(executor: Executor, due: PersonDue) -> None:
     await executor.execute(statement("person_sync_look_again"), due.company_key, due.person_uid, LOOK_AGAIN_SECONDS)
 
 
-async def take_due(executor: Executor, limit: int, again_seconds: float) -> list[PersonDue]:
-    """Return persons that are due, the longest waiting first; for `again_seconds` no other sweep returns them."""
-    rows = await executor.fetch(statement("person_sync_sweep"), limit, again_seconds)
+async def bind(executor: Executor, company_key: str, external_person_id: str, person: PersonIdentity) -> None:
+    """Remember which person at Vibes a record of the CRM was written to."""
+    await executor.execute(
+        statement("bind_crm_person"), company_key, external_person_id, person.person_id, person.person_key
+    )
+
+
+async def take_due(executor: Executor, limit: int, again_seconds: float, *, bulk: bool) -> list[PersonDue]:
+    """Return rows that are due, the longest waiting first; for `again_seconds` no other sweep returns them.
+
+    `bulk`: those an import asked for, else the others.
+    """
+    rows = await executor.fetch(statement("person_sync_sweep"), limit, again_seconds, bulk)
     return [PersonDue(row["company_key"], row["person_uid"]) for row in rows]
 
 
@@ -124,27 +156,34 @@ async def set_aside(executor: Executor, body: bytes, message_id: UUID, problem: 
     await executor.execute(statement("insert_dead_letters"), *([value] for value in (*row, *rest)))
 
 
-def _known_person(row: asyncpg.Record) -> KnownPerson | None:
-    if not (row["person_id"] or row["person_key"]):
-        return None
+def _columns(failure: Failure | None) -> tuple[str | None, int | None, str | None, str | None]:
+    if failure is None:
+        return (None, None, None, None)
+    return (failure.error, failure.status, failure.route, failure.message)
+
+
+def _known_person(row: asyncpg.Record) -> KnownPerson:
     return KnownPerson(
         identity=PersonIdentity(row["person_id"], row["person_key"]),
         hydrated=row["hydrated"],
         external_person_id=row["external_person_id"],
+        external_person_id_at=row["external_person_id_at"],
         mdn=row["mdn"],
         mdn_e164=row["mdn_e164"],
         custom_fields=_object(row["custom_fields"]),
     )
 
 
-def _crm_person(row: asyncpg.Record) -> CrmPerson | None:
-    if row["crm_external_person_id"] is None:
-        return None
-    return CrmPerson(
-        external_person_id=row["crm_external_person_id"],
+def _crm_record(row: asyncpg.Record) -> CrmRecord:
+    bound = row["crm_person_id"] or row["crm_person_key"]
+    return CrmRecord(
+        external_person_id=row["record_id"],
+        mdn=row["crm_mdn"],
         mdn_e164=row["crm_mdn_e164"],
+        removes_mdn=row["crm_removes_mdn"],
         carrier_code=row["crm_carrier_code"],
         custom_fields=_object(row["crm_custom_fields"]),
+        bound_to=PersonIdentity(row["crm_person_id"], row["crm_person_key"]) if bound else None,
     )
 
 

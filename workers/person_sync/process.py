@@ -18,7 +18,7 @@ from runtime.settings import PREFIX, Settings
 from schemas.errors import ServiceError
 from workers.person_sync.accounts import Account, open_accounts
 from workers.person_sync.calls import CallRecorder
-from workers.person_sync.consumer import Consumer
+from workers.person_sync.consumer import consume
 from workers.person_sync.locks import open_locks
 from workers.person_sync.settle import Settler
 from workers.person_sync.sweeper import Sweeper
@@ -94,9 +94,9 @@ class _Worker:
             started = loop.time()
             try:
                 async with open_locks(self._settings.database_url.get_secret_value()) as locks:
-                    consumer = Consumer(self._settings, self._pool, Settler(self._pool, self._accounts, locks), locks)
+                    settler = Settler(self._pool, self._accounts, locks)
                     self._consuming = True
-                    await consumer.run(connection, self._stop)
+                    await consume(connection, self._settings, self._pool, settler, locks, self._stop)
             except ServiceError as error:
                 if loop.time() - started > _STEADY_SECONDS:
                     delay = _BACKOFF_SECONDS[0]

@@ -36,7 +36,6 @@ class Settler:
         Whatever is wrong with the person, with Vibes or with this program ends in the outbox. Raises ServiceError when
         Postgres is to blame: then the person is due as before.
         """
-        SUBJECT.set(Subject(due.person_uid, self._locks))
         refusal = None
         try:
             while True:
@@ -71,6 +70,7 @@ class Settler:
         state = await outbox.load(self._pool, due)
         if state is None or not state.due:
             return refusal
+        SUBJECT.set(Subject(due.person_uid, self._locks, state.bulk))
         account = self._accounts.get(due.company_key)
         if account is None:
             await outbox.finish(self._pool, due, state, SYNCED, NO_CREDENTIALS)

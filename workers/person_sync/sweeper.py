@@ -9,7 +9,7 @@ from runtime.amqp import declare
 from runtime.lifecycle import wait_or_stop
 from runtime.postgres import POSTGRES_ERRORS, Pool
 from runtime.settings import Settings
-from schemas.person_due import PersonDue
+from schemas.person_due import BULK_ROUTING_KEY, ROUTING_KEY, PersonDue
 from workers.person_sync import outbox
 from workers.publish_due import publish_due
 
@@ -35,20 +35,23 @@ class Sweeper:
         await declare(channel, self._settings.topology)
         exchange = await channel.get_exchange(self._settings.topology.syncs.name, ensure=False)
         while not stop.is_set():
-            room = ENOUGH_MESSAGES - await self._waiting_messages(channel)
-            due = await self._take_due(room) if room > 0 else []
-            if due:
-                await publish_due(exchange, due)
-                log.info("person_sync.swept", persons=len(due))
+            for bulk in (False, True):
+                room = ENOUGH_MESSAGES - await self._waiting_messages(channel, bulk=bulk)
+                due = await self._take_due(room, bulk=bulk) if room > 0 else []
+                if due:
+                    await publish_due(exchange, due, BULK_ROUTING_KEY if bulk else ROUTING_KEY)
+                    log.info("person_sync.swept", rows=len(due), bulk=bulk)
             await wait_or_stop(stop, self._settings.person_sync_sweep_seconds)
 
-    async def _waiting_messages(self, channel: AbstractChannel) -> int:
-        queue = await channel.declare_queue(self._settings.topology.person_sync.name, passive=True)
+    async def _waiting_messages(self, channel: AbstractChannel, *, bulk: bool) -> int:
+        topology = self._settings.topology
+        name = (topology.person_sync_bulk if bulk else topology.person_sync).name
+        queue = await channel.declare_queue(name, passive=True)
         return queue.declaration_result.message_count or 0
 
-    async def _take_due(self, limit: int) -> list[PersonDue]:
+    async def _take_due(self, limit: int, *, bulk: bool) -> list[PersonDue]:
         try:
-            return await outbox.take_due(self._pool, limit, AGAIN_SECONDS)
+            return await outbox.take_due(self._pool, limit, AGAIN_SECONDS, bulk=bulk)
         except POSTGRES_ERRORS as error:
             log.warning("person_sync.sweep_failed", error=type(error).__name__)
             return []

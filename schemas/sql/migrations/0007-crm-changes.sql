@@ -9,6 +9,8 @@ ALTER TABLE crm_persons
     ADD COLUMN person_id   text,
     ADD COLUMN person_key  text;
 
+CREATE INDEX crm_persons_person_key ON crm_persons (company_key, person_key) WHERE person_key IS NOT NULL;
+
 COMMENT ON COLUMN crm_persons.field_times IS
     'When the CRM changed each field: mdn, carrier_code, custom_fields.NAME. The latest change of a field wins, in '
     'whatever order changes arrive. A field that is not here is as old as updated_at; one that is here and has no value '
@@ -53,5 +55,6 @@ DROP INDEX person_sync_due_by_class;
 ALTER TABLE person_sync
     DROP COLUMN external_person_id, DROP COLUMN bulk, DROP COLUMN last_route, DROP COLUMN last_message,
     DROP COLUMN resolved_at, DROP COLUMN resolution;
+DROP INDEX crm_persons_person_key;
 ALTER TABLE crm_persons
     DROP COLUMN field_times, DROP COLUMN received_at, DROP COLUMN person_id, DROP COLUMN person_key;

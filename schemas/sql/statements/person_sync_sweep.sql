@@ -1,9 +1,10 @@
 -- Take syncs that are due but not under way, the longest waiting first. They are put off a little at once, so that no
--- other sweep takes them too. $1 bigint how many at most, $2 seconds to put them off. Returns whom they are about.
+-- other sweep takes them too. $1 bigint how many at most, $2 seconds to put them off, $3 boolean those an import asked
+-- for, or else all others. Returns whom they are about.
 WITH due AS MATERIALIZED (
     SELECT company_key, person_uid
     FROM person_sync
-    WHERE status IN ('pending', 'postponed') AND next_attempt_at <= now()
+    WHERE status IN ('pending', 'postponed') AND bulk = $3::boolean AND next_attempt_at <= now()
     ORDER BY next_attempt_at
     LIMIT $1::bigint
     FOR UPDATE SKIP LOCKED

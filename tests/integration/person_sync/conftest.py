@@ -43,6 +43,7 @@ def companies_file(vibes: VibesStandIn, tmp_path: Path) -> Path:
         if name != "without-api":
             text += (
                 f'api_base_url = "{vibes.url}"\napi_username = "{name}@example.com"\napi_password_env = "PASSWORD"\n'
+                "sync = { delay_seconds = 0 }\n"
             )
     path.write_text(text)
     return path

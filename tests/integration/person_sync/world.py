@@ -17,13 +17,15 @@ import orjson
 from aio_pika.abc import AbstractChannel
 
 from runtime.amqp import declare
-from runtime.companies import Companies
-from runtime.postgres import Pool, statement
+from runtime.companies import Companies, Company, Endpoint, Sync
+from runtime.postgres import Pool
 from runtime.settings import Settings
 from schemas.facts import Fact, PersonIdentity, Sighting
 from schemas.person_due import PersonDue, encode
 from workers.mirror import Mirror, write_mirror
+from workers.mirror.identity import crm_record_uid
 from workers.person_sync.process import serve
+from workers.sync_requests import request_after_subscription, request_writes
 
 COMPANY = "acme"
 SEEN_AT = datetime(2024, 1, 1, tzinfo=UTC)
@@ -43,6 +45,18 @@ async def until(condition: Callable[[], Any], what: str = "the condition") -> An
                 await asyncio.sleep(0.01)
     except TimeoutError:
         raise AssertionError(f"{what} did not come true within {PATIENCE_SECONDS:g} s") from None
+
+
+def company_of(company_key: str, delay: float = 0.0) -> Company:
+    """A company as apply finds it in the companies file."""
+    return Company(
+        company_key=company_key,
+        region="US",
+        endpoints=(Endpoint(name="main", key_sha256="0" * 64),),
+        api_username="somebody",
+        api_password_env="PASSWORD",
+        sync=Sync(delay_seconds=delay),
+    )
 
 
 @dataclass
@@ -78,11 +92,12 @@ class World:
         return PersonDue(company, uid)
 
     async def request(self, due: PersonDue) -> None:
-        """Put the person into the outbox, once more if it is there already."""
-        await self.pool.fetch(statement("request_person_syncs"), due.company_key, [due.person_uid], True, True)
+        """Put the person into the outbox, once more if it is there already: what apply does when they subscribe."""
+        async with self.pool.acquire() as connection:
+            await request_after_subscription(connection, company_of(due.company_key), [due.person_uid])
 
-    async def crm(self, external: str, mdn: str | None = None, **custom_fields: Any) -> None:
-        """Have a person in the CRM."""
+    async def crm(self, external: str, mdn: str | None = None, **custom_fields: Any) -> PersonDue:
+        """Have a person in the CRM; return the record's key in the outbox, where it is not yet."""
         await self.pool.execute(
             "INSERT INTO crm_persons (company_key, external_person_id, mdn, mdn_e164, custom_fields, updated_at) "
             "VALUES ($1, $2, $3, $3, $4, now()) ON CONFLICT (company_key, external_person_id) "
@@ -92,6 +107,22 @@ class World:
             mdn,
             orjson.dumps(custom_fields).decode(),
         )
+        return PersonDue(COMPANY, crm_record_uid(COMPANY, external))
+
+    async def change(
+        self, external: str, mdn: str | None = None, *, delay: float = 0.0, bulk: bool = False, **custom_fields: Any
+    ) -> PersonDue:
+        """Do what apply does on a change of the CRM: store it, and put the record into the outbox."""
+        due = await self.crm(external, mdn, **custom_fields)
+        async with self.pool.acquire() as connection:
+            await request_writes(connection, company_of(COMPANY, delay), [external], bulk=bulk)
+        return due
+
+    async def change_and_publish(self, *args: Any, **options: Any) -> PersonDue:
+        """`change`, then `publish`, which the sweep would do."""
+        due = await self.change(*args, **options)
+        await self.publish(due)
+        return due
 
     async def publish(self, due: PersonDue | bytes, times: int = 1) -> None:
         """Say that the person is due, or put any bytes on the queue."""
@@ -132,6 +163,14 @@ class World:
 
         await until(has_status, f"status {status}")
         return await self.row(due)
+
+    async def fails(self, due: PersonDue, error: str) -> None:
+        """Wait until the person's sync was tried and failed with that error."""
+
+        async def has_failed() -> bool:
+            return bool((await self.row(due))["last_error"] == error)
+
+        await until(has_failed, error)
 
     async def make_due(self, due: PersonDue) -> None:
         """Let the time pass until the person is due again."""

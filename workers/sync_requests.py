@@ -1,0 +1,67 @@
+"""Put into the outbox what follows from what was stored, in the transaction that stored it."""
+
+from collections.abc import Collection
+from uuid import UUID
+
+from runtime.companies import Company
+from runtime.postgres import Connection, statement
+from schemas.person_due import PersonDue
+from workers.mirror.identity import crm_record_uid
+
+
+async def request_writes(
+    connection: Connection,
+    company: Company,
+    external_person_ids: Collection[str],
+    *,
+    bulk: bool = False,
+    changed: bool = True,
+) -> None:
+    """Have records of the CRM written to Vibes, after the company's delay for further changes.
+
+    `changed` False: the records are what they were, so one that is a conflict stays it. The sweep of the person workers
+    finds them; nothing is to be published.
+    """
+    wanted = sorted(set(external_person_ids))
+    if not wanted:
+        return
+    await connection.execute(
+        statement("request_crm_syncs"),
+        company.company_key,
+        wanted,
+        [crm_record_uid(company.company_key, external) for external in wanted],
+        company.sync.delay_seconds if changed else 0.0,
+        bulk,
+        not changed,
+    )
+
+
+async def request_writes_about(
+    connection: Connection, company: Company, person_uids: Collection[UUID], *, with_profile_only: bool = False
+) -> None:
+    """Have what the CRM has on some persons written to Vibes, if the company wants that."""
+    if person_uids and company.sync.push_crm_data:
+        rows = await connection.fetch(
+            statement("find_crm_records_of_persons"),
+            company.company_key,
+            sorted(person_uids, key=str),
+            with_profile_only,
+        )
+        await request_writes(connection, company, [row["external_person_id"] for row in rows], changed=False)
+
+
+async def request_after_subscription(
+    connection: Connection, company: Company, person_uids: Collection[UUID]
+) -> list[PersonDue]:
+    """Have persons who subscribed read from Vibes, if we know nothing about them, and what the CRM has on them written.
+
+    For a person who has to be read first the latter follows from that. Returns those that are due now.
+    """
+    if not person_uids or not company.has_api:
+        return []
+    hydrate = company.sync.hydrate_unknown_persons
+    await request_writes_about(connection, company, person_uids, with_profile_only=hydrate)
+    if not hydrate:
+        return []
+    rows = await connection.fetch(statement("request_person_syncs"), company.company_key, sorted(person_uids, key=str))
+    return [PersonDue(company.company_key, row["person_uid"]) for row in rows]
