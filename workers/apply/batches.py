@@ -1,11 +1,16 @@
 """What goes into one batch, and when it is closed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from aio_pika.abc import AbstractIncomingMessage
 
+from runtime.settings import Settings
 from schemas.broker_message import CallbackMessage, decode
 from schemas.errors import MessageError
+
+Message = TypeVar("Message")
 
 SUSPECT_DELIVERIES = 5
 """A message delivered more often than this may be what crashes its workers: it forms a batch of its own, so that its
@@ -13,22 +18,41 @@ batch mates are applied and acked without it."""
 
 
 @dataclass(frozen=True, slots=True)
+class Content(Generic[Message]):
+    """What the messages of a queue hold."""
+
+    decode: Callable[[bytes], Message]
+    """Reads a message; raises MessageError when it is none of ours."""
+    count: Callable[[Message], int]
+    """How many items are in it: callbacks, or changes of the CRM."""
+
+
+CALLBACKS: Content[CallbackMessage] = Content(decode, lambda message: len(message.callbacks))
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What closes a batch."""
 
-    callbacks: int
+    items: int
     bytes: int
     wait_seconds: float
     """How long the first message of a batch waits for more."""
 
 
+def limits_of(settings: Settings) -> Limits:
+    """Return the configured limits; they are the same for callbacks and for changes of the CRM."""
+    return Limits(settings.apply_batch_callbacks, settings.apply_batch_bytes, settings.apply_batch_wait_seconds)
+
+
 @dataclass(slots=True)
-class Batch:
+class Batch(Generic[Message]):
     """Messages to be applied in one transaction, and acked together."""
 
-    messages: list[CallbackMessage] = field(default_factory=list)
+    content: Content[Message]
+    messages: list[Message] = field(default_factory=list)
     unreadable: list[tuple[AbstractIncomingMessage, MessageError]] = field(default_factory=list)
-    callbacks: int = 0
+    items: int = 0
     bytes: int = 0
     _last: AbstractIncomingMessage | None = None
 
@@ -37,12 +61,12 @@ class Batch:
         self._last = incoming
         self.bytes += len(incoming.body)
         try:
-            message = decode(incoming.body)
+            message = self.content.decode(incoming.body)
         except MessageError as problem:
             self.unreadable.append((incoming, problem))
         else:
             self.messages.append(message)
-            self.callbacks += len(message.callbacks)
+            self.items += self.content.count(message)
 
     async def ack(self) -> None:
         """Ack all its messages at once: batches are settled in the order of delivery."""
@@ -51,7 +75,7 @@ class Batch:
 
     def is_full(self, limits: Limits) -> bool:
         """Whether the batch should be closed."""
-        return self.callbacks >= limits.callbacks or self.bytes >= limits.bytes
+        return self.items >= limits.items or self.bytes >= limits.bytes
 
 
 def is_suspect(incoming: AbstractIncomingMessage) -> bool:

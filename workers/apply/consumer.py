@@ -11,8 +11,9 @@ from runtime import metrics
 from runtime.companies import Companies
 from runtime.postgres import Pool
 from runtime.settings import Settings
+from schemas.broker_message import CallbackMessage
 from schemas.topology import Queue
-from workers.apply.batches import Batch, Limits
+from workers.apply.batches import CALLBACKS, Batch, limits_of
 from workers.apply.dead_letters import set_aside_undeliverable, set_aside_unreadable
 from workers.apply.due import DuePublisher
 from workers.apply.inbox import open_inbox
@@ -37,9 +38,7 @@ class ApplyConsumer:
         self._queue = queue
         self._due = due
         self._stop = stop
-        self._limits = Limits(
-            settings.apply_batch_callbacks, settings.apply_batch_bytes, settings.apply_batch_wait_seconds
-        )
+        self._limits = limits_of(settings)
 
     async def run(self, connection: AbstractConnection) -> None:
         """Consume until stopped, finish what was delivered already, and return.
@@ -50,10 +49,10 @@ class ApplyConsumer:
         await wait_for_postgres(self._pool, self._stop)
         prefetch = self._settings.apply_prefetch_messages
         async with open_inbox(connection, self._settings.topology, self._queue, prefetch, self._stop) as inbox:
-            while (batch := await inbox.next_batch(self._limits)) is not None:
+            while (batch := await inbox.next_batch(self._limits, CALLBACKS)) is not None:
                 await self._deal_with(batch)
 
-    async def _deal_with(self, batch: Batch) -> None:
+    async def _deal_with(self, batch: Batch[CallbackMessage]) -> None:
         messages = [read_message(message, self._country_of) for message in batch.messages]
         started = time.monotonic()
         await until_done(lambda: set_aside_unreadable(self._pool, batch.unreadable), self._stop)

@@ -1,6 +1,6 @@
 """Set aside broker messages: those whose envelope cannot be read, and those the broker has given up delivering."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +11,9 @@ from runtime.companies import Companies
 from runtime.postgres import Pool, statement
 from schemas.broker_message import decode
 from schemas.errors import MessageError
+from workers.apply.batches import Message
+from workers.apply.crm_reading import read_changes
+from workers.apply.crm_settle import refuse_changes
 from workers.apply.reading import countries, read_message
 from workers.apply.settle import settle_refused
 from workers.apply.transaction import Settled
@@ -34,17 +37,26 @@ async def set_aside_unreadable(pool: Pool, unreadable: Sequence[tuple[AbstractIn
 
 
 async def set_aside_undeliverable(pool: Pool, incoming: AbstractIncomingMessage, companies: Companies) -> Settled:
-    """Keep the callbacks of a message that was delivered too often, each as a dead letter.
+    """Keep what is in a message that was delivered too often, each callback or change of the CRM as a dead letter.
 
-    A message that was applied after all, with only its ack lost, is left alone. Raises what asyncpg raises.
+    A message of callbacks that was applied after all, with only its ack lost, is left alone; whether changes were
+    applied is not known, and applying them again does no harm. Raises what asyncpg raises.
     """
     too_often = MessageError("delivery_limit", "delivered too often without being acknowledged")
-    try:
-        message = read_message(decode(incoming.body), countries(companies))
-    except MessageError:
+    if (callbacks := _read(decode, incoming)) is not None:
+        return await settle_refused(pool, read_message(callbacks, countries(companies)), companies, too_often)
+    if (changes := _read(read_changes, incoming)) is not None:
+        await refuse_changes(pool, changes.changes, companies, too_often)
+    else:
         await set_aside_unreadable(pool, [(incoming, too_often)])
-        return Settled()
-    return await settle_refused(pool, message, companies, too_often)
+    return Settled()
+
+
+def _read(read: Callable[[bytes], Message], incoming: AbstractIncomingMessage) -> Message | None:
+    try:
+        return read(incoming.body)
+    except MessageError:
+        return None
 
 
 def _row(incoming: AbstractIncomingMessage, problem: MessageError) -> tuple[Any, ...]:

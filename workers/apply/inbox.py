@@ -9,7 +9,7 @@ from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
 
 from runtime.amqp import declare
 from schemas.topology import Queue, Topology
-from workers.apply.batches import Batch, Limits, is_suspect
+from workers.apply.batches import Batch, Content, Limits, Message, is_suspect
 
 log = structlog.get_logger()
 
@@ -63,12 +63,12 @@ class Inbox:
         """Wait for a delivery. None: closed, and none is left."""
         return await self._take(None)
 
-    async def next_batch(self, limits: Limits) -> Batch | None:
+    async def next_batch(self, limits: Limits, content: Content[Message]) -> Batch[Message] | None:
         """Wait for a message, then for more until the batch is full or old enough. None: closed, and none is left."""
         first = await self._take(None)
         if first is None:
             return None
-        batch = Batch()
+        batch = Batch(content)
         batch.add(first)
         closes_at = asyncio.get_running_loop().time() + limits.wait_seconds
         while not (batch.is_full(limits) or is_suspect(first)):

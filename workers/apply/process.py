@@ -15,6 +15,7 @@ from runtime.postgres import POSTGRES_ERRORS, Pool, create_pool
 from runtime.settings import Settings
 from schemas.errors import ServiceError
 from workers.apply.consumer import ApplyConsumer, DeadLetterConsumer
+from workers.apply.crm_consumer import CrmConsumer
 from workers.apply.due import DuePublisher
 
 log = structlog.get_logger()
@@ -24,13 +25,13 @@ _LAST_PUBLISH_SECONDS = 5.0
 
 
 async def serve(settings: Settings, companies: Companies, stop: asyncio.Event) -> None:
-    """Apply callbacks until stopped; then finish what was delivered, within `drain_seconds`.
+    """Apply callbacks and changes of the CRM until stopped; then finish what was delivered, within `drain_seconds`.
 
     Starts without Postgres or RabbitMQ, and waits for them. Raises ConfigurationError when the admin port is taken.
     """
     topology = settings.topology
     # A connection for each consumer, and one for /readyz.
-    pool = create_pool(settings.database_url.get_secret_value(), "apply", min_size=0, max_size=len(topology.apply) + 2)
+    pool = create_pool(settings.database_url.get_secret_value(), "apply", min_size=0, max_size=len(topology.apply) + 3)
     runner = web.AppRunner(create_admin_app(lambda: _readiness(pool, stop)), access_log=None)
     try:
         port = await start_site(
@@ -52,6 +53,7 @@ async def _work(settings: Settings, companies: Companies, pool: Pool, stop: asyn
     consumers: list[tuple[str, Session]] = [
         (queue.name, ApplyConsumer(settings, companies, pool, queue, due, stop).run) for queue in topology.apply
     ]
+    consumers.append((topology.crm_changes.name, CrmConsumer(settings, companies, pool, stop).run))
     consumers.append((topology.dead_letters.name, DeadLetterConsumer(settings, companies, pool, stop).run))
     try:
         await run_and_drain(

@@ -1,7 +1,8 @@
-"""Settle a batch: apply it, and when that fails for its content, find the callbacks that are to blame."""
+"""Settle a batch: apply it, and when that fails for its content, find the items that are to blame."""
 
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
@@ -17,37 +18,67 @@ from workers.mirror import Mirror, write_mirror
 log = structlog.get_logger()
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 async def settle(pool: Pool, messages: Sequence[ReadMessage], companies: Companies) -> Settled:
     """Apply the callbacks of some messages, each once; set aside, alone, what the database refuses for its content.
 
-    A callback that trips over a bug of ours is set aside too: it can be replayed once that is mended, and until then
-    it must not hold up the others. Raises what asyncpg raises when the environment is to blame: then nothing was
-    changed, and the batch can be tried again.
+    Raises what asyncpg raises when the environment is to blame: then nothing was changed, and the batch can be tried
+    again.
     """
-    refused: dict[Receipt, MessageError] = {}
-    while True:
+    receipts = [callback.receipt for message in messages for callback in message.callbacks]
+    return await settle_items(
+        receipts,
+        lambda refused: _apply(pool, messages, companies, refused),
+        lambda tried: _try(pool, messages, companies, set(tried)),
+    )
+
+
+async def settle_items(
+    items: Sequence[Item],
+    apply: Callable[[Mapping[Item, MessageError]], Awaitable[Result]],
+    attempt: Callable[[Sequence[Item]], Awaitable[None]],
+) -> Result:
+    """Apply some items; when that fails for the content of some of them, apply the others.
+
+    `apply(refused)` applies the items and sets aside those that are refused; `attempt(items)` applies some of them and
+    takes that back. Both raise what went wrong. An item that trips over a bug of ours is refused too: it can be
+    replayed once that is mended, and until then it must not hold up the others. Raises what asyncpg raises when the
+    environment is to blame.
+    """
+
+    async def trial(part: Sequence[Item]) -> MessageError | None:
         try:
-            return await _apply(pool, messages, companies, refused)
-        except AppliedElsewhereError:
-            continue
+            await attempt(part)
         except Exception as error:
             if _blames_environment(error):
                 raise
-            _report(error, messages)
-            refused = await _find_refused(pool, messages, companies)
+            # The error's text may quote the item, so only its class is kept.
+            reason = "refused_by_database" if isinstance(error, DATA_ERRORS) else "internal_error"
+            return MessageError(reason, type(error).__name__)
+        return None
+
+    refused: Mapping[Item, MessageError] = {}
+    while True:
+        try:
+            return await apply(refused)
+        except Exception as error:
+            if _blames_environment(error):
+                raise
+            _report(error, len(items))
+            refused = await sift(items, trial)
 
 
 def _blames_environment(error: Exception) -> bool:
     return isinstance(error, POSTGRES_ERRORS) and not isinstance(error, DATA_ERRORS)
 
 
-def _report(error: Exception, messages: Sequence[ReadMessage]) -> None:
-    """Log what went wrong, and where. Not the error's text: it may quote the callback."""
+def _report(error: Exception, items: int) -> None:
+    """Log what went wrong, and where. Not the error's text: it may quote the item."""
     frames = traceback.extract_tb(error.__traceback__)
     where = [f"{frame.filename}:{frame.lineno}" for frame in frames[-3:]]
-    log.error("apply.batch_refused", error=type(error).__name__, where=where, messages=len(messages))
+    log.error("apply.batch_refused", error=type(error).__name__, where=where, items=items)
 
 
 async def _apply(
@@ -57,47 +88,31 @@ async def _apply(
         return await apply_messages(mirror, messages, companies, refused)
 
     company_keys = [message.message.company_key for message in messages]
-    async with pool.acquire() as connection:
-        return await write_mirror(connection, company_keys, work)
+    while True:
+        with suppress(AppliedElsewhereError):
+            async with pool.acquire() as connection:
+                return await write_mirror(connection, company_keys, work)
 
 
 class _TrialPassed(Exception):  # noqa: N818 - not an error: it ends a trial's transaction without a trace
     pass
 
 
-async def _find_refused(
-    pool: Pool, messages: Sequence[ReadMessage], companies: Companies
-) -> dict[Receipt, MessageError]:
-    """Find the callbacks the database refuses, by trials that are rolled back."""
+async def _try(pool: Pool, messages: Sequence[ReadMessage], companies: Companies, receipts: set[Receipt]) -> None:
+    """Apply those callbacks, and roll that back."""
+    parts = [
+        replace(message, callbacks=tuple(item for item in message.callbacks if item.receipt in receipts))
+        for message in messages
+    ]
 
-    async def trial(receipts: Sequence[Receipt]) -> MessageError | None:
-        tried = set(receipts)
-        parts = [
-            replace(message, callbacks=tuple(item for item in message.callbacks if item.receipt in tried))
-            for message in messages
-        ]
+    async def work(mirror: Mirror) -> None:
+        await apply_messages(mirror, [part for part in parts if part.callbacks], companies, {})
+        raise _TrialPassed
 
-        async def work(mirror: Mirror) -> None:
-            await apply_messages(mirror, [part for part in parts if part.callbacks], companies, {})
-            raise _TrialPassed
-
-        try:
-            async with pool.acquire() as connection:
-                await write_mirror(connection, [part.message.company_key for part in parts], work)
-        except _TrialPassed:
-            return None
-        except AppliedElsewhereError:
-            return None
-        except Exception as error:
-            if _blames_environment(error):
-                raise
-            # The error's text may quote the callback, so only its class is kept.
-            reason = "refused_by_database" if isinstance(error, DATA_ERRORS) else "internal_error"
-            return MessageError(reason, type(error).__name__)
-        raise AssertionError("a trial that passes raises _TrialPassed")
-
-    receipts = [callback.receipt for message in messages for callback in message.callbacks]
-    return await sift(receipts, trial)
+    # A message that somebody else deals with is no matter of its content.
+    with suppress(_TrialPassed, AppliedElsewhereError):
+        async with pool.acquire() as connection:
+            await write_mirror(connection, [part.message.company_key for part in parts], work)
 
 
 async def sift(
