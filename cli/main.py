@@ -14,6 +14,7 @@ import typer
 
 from cli.accounts import parse_receipts
 from cli.callbacks.app import callbacks_app
+from cli.conflicts.app import conflicts_app
 from cli.persons.app import persons_app
 from cli.processes import run_part
 from cli.reports import gather_audit, gather_status
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.add_typer(callbacks_app, name="callbacks")
 app.add_typer(persons_app, name="persons")
+app.add_typer(conflicts_app, name="conflicts")
 app.add_typer(participants_app, name="participants")
 app.add_typer(subscriptions_app, name="subscriptions")
 
@@ -114,6 +116,14 @@ def endpoint_key() -> None:
     key = secrets.token_urlsafe(32)
     print(f"callback URL:    https://YOUR.HOST/callbacks/{key}")
     print(f'companies file:  key_sha256 = "{hash_endpoint_key(key)}"')
+
+
+@app.command("crm-token")
+def crm_token() -> None:
+    """Make a token for POST /crm/persons, and what the companies file holds of it."""
+    token = secrets.token_urlsafe(32)
+    print(f"token:           {token}")
+    print(f'companies file:  crm_tokens = [{{ name = "crm", token_sha256 = "{hash_endpoint_key(token)}" }}]')
 
 
 @app.command()

@@ -61,7 +61,7 @@ class CallbackExchange:
                 async with asyncio.timeout(self._terms.confirm_seconds):
                     await self._exchange.publish(_to_amqp(message), self._next_routing_key(), mandatory=True)
         except BROKER_ERRORS as error:
-            refusal = self._reason(error)
+            refusal = why_not_confirmed(error, self._health)
             metrics.INGEST_PUBLISH_FAILURES.labels(refusal.reason).inc()
             if refusal in (NACKED, BLOCKED):
                 return refusal
@@ -71,17 +71,22 @@ class CallbackExchange:
         message_id = str(message.message_id)
         return [Receipt(message_id, position) for position in range(len(callbacks))]
 
-    def _reason(self, error: BaseException) -> Refusal:
-        if isinstance(error, PublishError):
-            return UNROUTABLE
-        if isinstance(error, DeliveryError):
-            return NACKED
-        if isinstance(error, TimeoutError) and self._health.is_blocked:
-            return BLOCKED
-        return CONNECTION_LOST
-
     def _next_routing_key(self) -> str:
         return str(next(self._numbers) % self._terms.topology.apply_queues)
+
+
+def why_not_confirmed(error: BaseException, health: BrokerHealth) -> Refusal:
+    """Return what one of BROKER_ERRORS means for a message that was to be published.
+
+    After NACKED and BLOCKED the connection is as good as before.
+    """
+    if isinstance(error, PublishError):
+        return UNROUTABLE
+    if isinstance(error, DeliveryError):
+        return NACKED
+    if isinstance(error, TimeoutError) and health.is_blocked:
+        return BLOCKED
+    return CONNECTION_LOST
 
 
 def _to_amqp(message: CallbackMessage) -> aio_pika.Message:

@@ -6,8 +6,10 @@ from collections.abc import Awaitable
 import structlog
 from aiohttp import web
 
+from ingest.crm.intake import PATHS, CrmIntake
+from ingest.crm.tokens import Tokens
 from ingest.endpoints import Endpoints
-from ingest.listener import CallbackServer
+from ingest.listener import CallbackServer, Handler
 from ingest.publisher import Publisher
 from ingest.server import CallbackHandler
 from runtime.admin import create_admin_app, start_site
@@ -20,23 +22,30 @@ _BACKLOG = 4096
 """A broadcast makes Vibes open many connections at once; the system's own limit applies too."""
 _LAST_WRITES_SECONDS = 0.5
 """For answers that are decided to reach their sockets."""
+_CRM_SHARE = 0.75
+"""Of the drain, for the CRM's requests; the rest is for callbacks that come meanwhile."""
 
 
 async def serve(settings: Settings, companies: Companies, stop: asyncio.Event, *, reuse_port: bool = False) -> None:
-    """Take callbacks until `stop`, then drain: within `drain_seconds`.
+    """Take callbacks, and changes of the CRM, until `stop`, then drain: within `drain_seconds`.
 
     Listens whether the broker is there or not. Logs `ingest.listening` with the ports, so that port 0 is of use.
     `reuse_port` lets several processes listen on the same port. Raises ConfigurationError when a port cannot be had.
     """
+    endpoints = Endpoints(companies)
     publisher = Publisher(settings, [company.company_key for company in companies.companies])
-    handler = CallbackHandler(settings, Endpoints(companies), publisher)
-    callbacks = web.ServerRunner(CallbackServer(handler, handler.answer_broken), shutdown_timeout=_LAST_WRITES_SECONDS)
+    handler = CallbackHandler(settings, endpoints, publisher)
+    tokens = Tokens(companies)
+    crm = CrmIntake(settings, tokens, endpoints, handler) if tokens else None
+    server = CallbackServer(_by_path(handler, crm), handler.answer_broken)
+    callbacks = web.ServerRunner(server, shutdown_timeout=_LAST_WRITES_SECONDS)
 
     async def ready() -> str | None:
+        # The CRM's connection does not count: callbacks are to come here all the same.
         return "draining" if stop.is_set() else publisher.problem()
 
     admin = web.AppRunner(create_admin_app(ready), access_log=None, shutdown_timeout=_LAST_WRITES_SECONDS)
-    publishing = asyncio.create_task(publisher.run())
+    publishing = [asyncio.create_task(item.run()) for item in (publisher, crm) if item]
     try:
         port = await start_site(
             callbacks,
@@ -51,21 +60,29 @@ async def serve(settings: Settings, companies: Companies, stop: asyncio.Event, *
         )
         log.info("ingest.listening", port=port, admin_port=admin_port, ingest_id=publisher.ingest_id)
         await _until_stopped(stop, publishing)
-        await _drain(settings, handler, callbacks, publisher, publishing)
+        await _drain(settings, handler, crm, callbacks, publisher, publishing)
     finally:
-        publishing.cancel()
-        await asyncio.gather(publishing, return_exceptions=True)
+        for task in publishing:
+            task.cancel()
+        await asyncio.gather(*publishing, return_exceptions=True)
         await callbacks.cleanup()
         await admin.cleanup()
 
 
-async def _until_stopped(stop: asyncio.Event, publishing: asyncio.Task[None]) -> None:
-    """Wait for `stop`. Raises what ended the publisher, should it end before: it is not meant to."""
+def _by_path(callbacks: CallbackHandler, crm: CrmIntake | None) -> Handler:
+    """Return the handler of all requests. It costs a callback one look at its path, and nothing without the CRM."""
+    if crm is None:
+        return callbacks
+    return lambda request: crm(request) if request.path in PATHS else callbacks(request)
+
+
+async def _until_stopped(stop: asyncio.Event, publishing: list[asyncio.Task[None]]) -> None:
+    """Wait for `stop`. Raises what ended a publisher, should one end before: they are not meant to."""
     stopping = asyncio.ensure_future(stop.wait())
     try:
-        await asyncio.wait((stopping, publishing), return_when=asyncio.FIRST_COMPLETED)
-        if publishing.done():
-            publishing.result()
+        done, _ = await asyncio.wait((stopping, *publishing), return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
     finally:
         stopping.cancel()
 
@@ -73,34 +90,38 @@ async def _until_stopped(stop: asyncio.Event, publishing: asyncio.Task[None]) ->
 async def _drain(
     settings: Settings,
     handler: CallbackHandler,
+    crm: CrmIntake | None,
     callbacks: web.ServerRunner,
     publisher: Publisher,
-    publishing: asyncio.Task[None],
+    publishing: list[asyncio.Task[None]],
 ) -> None:
-    """Stop listening, answer what is under way, report what was acknowledged, close the broker connection.
+    """Stop listening, answer what is under way, report what was acknowledged, close the broker connections.
 
     Requests that still arrive on open connections are served as ever, with `Connection: close`: a 503 would cost their
     events one of Vibes' few tries. Load balancers that need time to notice get it before SIGTERM (a preStop hook).
     """
-    deadline = asyncio.get_running_loop().time() + settings.drain_seconds
+    began = asyncio.get_running_loop().time()
+    deadline = began + settings.drain_seconds
     log.info("ingest.draining")
     handler.draining = True
     for site in callbacks.sites:
         await site.stop()
+    if crm:
+        await crm.drain(began + settings.drain_seconds * _CRM_SHARE)
     await _within(deadline, settings.ingest_deadline_seconds, handler.wait_idle())
     publisher.finish()
     await callbacks.cleanup()
-    await _within(deadline, settings.drain_seconds, publishing)
+    await _within(deadline, settings.drain_seconds, asyncio.gather(*publishing))
     if lost := publisher.unreported():
         log.warning("ingest.unreported", acknowledged_callbacks=lost)
 
 
-async def _within(deadline: float, seconds: float, work: Awaitable[None]) -> None:
+async def _within(deadline: float, seconds: float, work: Awaitable[object]) -> None:
     """Wait for `work` for so many seconds, but not past the deadline (in the event loop's time); then give it up."""
     now = asyncio.get_running_loop().time()
     task = asyncio.ensure_future(work)
     done, _ = await asyncio.wait((task,), timeout=max(0.0, min(seconds, deadline - now)))
     if done:
-        return task.result()
-    task.cancel()
-    return None
+        task.result()
+    else:
+        task.cancel()

@@ -11,6 +11,7 @@ from ingest.broker_health import BrokerHealth
 from ingest.exchange import CallbackExchange, Terms
 from ingest.groups import Answer, Group, Groups, Waiting
 from ingest.ids import uuid7
+from ingest.session import until_first_ends, watch_blocked
 from runtime import metrics
 from runtime.amqp import BROKER_ERRORS, keep_connected
 from runtime.lifecycle import wait_or_stop
@@ -19,7 +20,6 @@ from schemas.broker_message import ReceivedCallback
 
 log = structlog.get_logger()
 
-_PROBE_SECONDS = 0.25
 _REPORT_TICK_SECONDS = 0.25
 _QUIET_SECONDS = 1.0
 
@@ -109,40 +109,13 @@ class Publisher:
         # connection declare, and says that it is blocked after the first publish. An empty message does.
         await exchange.publish(self._home, ())
         self._health.connected()
-        work = [self._finished.wait(), self._watch_blocked(connection), self._report_acknowledged(exchange)]
-        work += [self._publish_groups(exchange) for _ in range(self._settings.ingest_publishes_in_flight)]
-        tasks = [asyncio.ensure_future(item) for item in work]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            self._health.disconnected(self._loop.time())
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _watch_blocked(self, connection: AbstractConnection) -> None:
-        """Keep publishes back while the broker does not read them.
-
-        aio-pika tells nobody that the broker blocked a connection, but `ready` does not return then.
-        """
-        if connection.transport is None:
-            raise ConnectionError("the broker connection closed")
-        ready = connection.transport.connection.ready
-        while True:
-            await asyncio.sleep(_PROBE_SECONDS)
-            try:
-                async with asyncio.timeout(0):  # returns at once, or not before it is unblocked
-                    await ready()
-            except TimeoutError:
-                log.warning("broker.blocked", use="publish")
-                self._unblocked.clear()
-                self._health.blocked(self._loop.time())
-                await ready()
-                log.info("broker.unblocked", use="publish")
-                self._health.unblocked()
-                self._unblocked.set()
+        await until_first_ends(
+            self._health,
+            self._finished.wait(),
+            watch_blocked(connection, "publish", self._health, self._unblocked),
+            self._report_acknowledged(exchange),
+            *(self._publish_groups(exchange) for _ in range(self._settings.ingest_publishes_in_flight)),
+        )
 
     async def _report_acknowledged(self, exchange: CallbackExchange) -> None:
         """Tell the final number of acknowledged callbacks of each company that has fallen quiet."""

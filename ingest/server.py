@@ -72,7 +72,7 @@ class CallbackHandler:
         source = Source(None)
         company_key = ""
         try:
-            source = self._source(request)
+            source = self.source(request)
             verdict = self._endpoints.judge(request.method, request.path, source)
             if isinstance(verdict, Refusal):
                 answer: Answer = verdict
@@ -96,7 +96,8 @@ class CallbackHandler:
         self._refusals.note(BROKEN_REQUEST, error=error)
         return self._respond(BROKEN_REQUEST)
 
-    def _source(self, request: web.BaseRequest) -> Source:
+    def source(self, request: web.BaseRequest) -> Source:
+        """Return who is calling."""
         forwarded_for = tuple(request.headers.getall(hdrs.X_FORWARDED_FOR, ()))
         return find_source(request.remote or "", forwarded_for, self._settings.ingest_trusted_proxies)
 

@@ -18,13 +18,13 @@ from ingest.process import serve
 from runtime.companies import Companies, hash_endpoint_key
 from runtime.settings import Settings, load_settings
 from schemas.broker_message import CallbackMessage, ReceivedCallback, decode
-from schemas.topology import Topology
+from schemas.topology import Queue, Topology
 
 KEY, SECOND_KEY = "k" * 43, "s" * 43
 VIBES, STRANGER = "127.0.0.1", "127.0.0.9"
 """Both are this machine; only the first is an address the companies below take callbacks from."""
 
-COMPANIES = {
+COMPANIES: dict[str, Any] = {
     "companies": [
         {
             "company_key": "acme",
@@ -123,13 +123,15 @@ def settings_for(amqp_url: str, **overrides: Any) -> Settings:
 
 
 @asynccontextmanager
-async def ingest_here(amqp_url: str, *, wait_ready: bool = True, **overrides: Any) -> AsyncIterator[Ingest]:
+async def ingest_here(
+    amqp_url: str, *, wait_ready: bool = True, companies: dict[str, Any] = COMPANIES, **overrides: Any
+) -> AsyncIterator[Ingest]:
     """Run ingest as a task of this event loop."""
     settings = settings_for(amqp_url, **overrides)
     running = Ingest(
         f"http://127.0.0.1:{settings.ingest_port}", f"http://127.0.0.1:{settings.ingest_admin_port}", settings.topology
     )
-    task = asyncio.create_task(serve(settings, Companies.model_validate(COMPANIES), running.stop))
+    task = asyncio.create_task(serve(settings, Companies.model_validate(companies), running.stop))
     try:
         await eventually(lambda: task.done() or _listens(settings.ingest_admin_port), "ingest listens")
         if wait_ready:
@@ -142,7 +144,11 @@ async def ingest_here(amqp_url: str, *, wait_ready: bool = True, **overrides: An
 
 @asynccontextmanager
 async def ingest_process(
-    amqp_url: str, *arguments: str, wait_ready: bool = True, **environment: Any
+    amqp_url: str,
+    *arguments: str,
+    wait_ready: bool = True,
+    companies: dict[str, Any] = COMPANIES,
+    **environment: Any,
 ) -> AsyncIterator[Ingest]:
     """Run ingest as a process of its own; `environment` are settings by field name."""
     values = {"ingest_host": "127.0.0.1", "ingest_port": 0, "ingest_admin_port": 0, "log_format": "json", **environment}
@@ -150,7 +156,7 @@ async def ingest_process(
         sys.executable,
         "-m",
         "tests.support.run_ingest",
-        json.dumps(COMPANIES),
+        json.dumps(companies),
         *arguments,
         stderr=asyncio.subprocess.PIPE,
         env={
@@ -186,12 +192,13 @@ async def read_messages(amqp_url: str, topology: Topology) -> list[CallbackMessa
     return [decode(message.body) for message in await read_raw(amqp_url, topology)]
 
 
-async def read_raw(amqp_url: str, topology: Topology) -> list[aio_pika.abc.AbstractIncomingMessage]:
+async def read_raw(amqp_url: str, topology: Topology, *queues: Queue) -> list[aio_pika.abc.AbstractIncomingMessage]:
+    """Take every message out of these queues, or out of the apply queues."""
     taken = []
     connection = await aio_pika.connect(amqp_url)
     async with connection:
         channel = await connection.channel()
-        for item in topology.apply:
+        for item in queues or topology.apply:
             queue = await channel.get_queue(item.name)
             while (message := await queue.get(no_ack=True, fail=False)) is not None:
                 taken.append(message)
