@@ -20,6 +20,7 @@ from cli.callbacks.inputs import (
     pairs,
 )
 from cli.callbacks.parameters import known, read_type
+from cli.callbacks.recorded_tests import send, send_recorded
 from cli.callbacks.specs import ContentType, Method, make_spec
 from cli.callbacks.sync import Proposal, Result, carry_out, propose
 from cli.callbacks.testing import check_test_data
@@ -132,20 +133,27 @@ def cancel(callback_id: CallbackId, company: CompanyKey = None, json: Json = Fal
 def send_test(
     callback_type: Type,
     data: Annotated[str | None, typer.Option(help="JSON object laid over the sample values; dummy data only.")] = None,
+    apply_as_fact: Annotated[
+        bool,
+        typer.Option(
+            "--apply-as-fact",
+            help="Do not record it, so no database is needed: whoever applies it takes the dummy data for a fact.",
+        ),
+    ] = False,
     company: CompanyKey = None,
     json: Json = False,
 ) -> None:
-    """Have Vibes send a test event to the active registrations of a type. It changes nothing at Vibes."""
+    """Have Vibes send a test event to the active registrations of a type. It changes nothing at Vibes, nor here.
+
+    It is recorded in the database, so that apply logs it as a test. While Vibes is asked, apply waits.
+    """
     body = checked(lambda: check_test_data(callback_type, data))
 
-    async def send(account: Account) -> dict[str, str | None]:
-        try:
-            queued = await account.client.callbacks.send_test(callback_type, body)
-        except NotFound:
-            raise ServiceError(f"no active registration of type {callback_type}: register one first") from None
+    async def request(account: Account) -> dict[str, str | None]:
+        queued = await (send if apply_as_fact else send_recorded)(account, callback_type, body)
         return {"callback_type": callback_type, "event_id": queued.event_id, "message": queued.message}
 
-    sent = with_account(company, send)
+    sent = with_account(company, request)
     print(as_json(sent) if json else f"Vibes sends a test event of type {callback_type}: event_id {sent['event_id']}")
 
 

@@ -99,12 +99,12 @@ def test_people_see_a_table_without_the_key(acme: Tenant, endpoint: Endpoint) ->
         assert KEY not in shown.stdout + shown.stderr
 
 
-def test_a_test_event_is_sent_to_the_endpoint(acme: Tenant, endpoint: Endpoint) -> None:
+def test_a_test_event_is_sent_to_the_endpoint(acme: Tenant, endpoint: Endpoint, database_url: str) -> None:
     acme.json("callbacks", "register", "subscription_added", "--url", url_of(endpoint), *LIST, "--allow-insecure")
     endpoint.posted.clear()
     endpoint.arrived.clear()
     data = json.dumps({"subscription": {"subscription_list": {"id": "77"}}})
-    queued = acme.json("callbacks", "test", "subscription_added", "--data", data)
+    queued = acme.json("callbacks", "test", "subscription_added", "--data", data, DATABASE_URL=database_url)
     assert endpoint.arrived.wait(10)
     event = json.loads(endpoint.posted[0])
     assert event["event_id"] == queued["event_id"]
@@ -117,8 +117,8 @@ def test_a_test_event_without_what_its_type_needs_is_not_asked_for(acme: Tenant)
     assert "needs subscription.subscription_list.id. Example: --data" in result.stderr
 
 
-def test_a_test_event_needs_a_registration(acme: Tenant) -> None:
-    result = acme.run("callbacks", "test", "person_added")
+def test_a_test_event_needs_a_registration(acme: Tenant, database_url: str) -> None:
+    result = acme.run("callbacks", "test", "person_added", DATABASE_URL=database_url)
     assert result.returncode == 1
     assert "no active registration of type person_added: register one first" in result.stderr
 

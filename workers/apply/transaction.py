@@ -1,4 +1,4 @@
-"""What one apply transaction does: claim, log, fold, set aside, request syncs, record."""
+"""What one apply transaction does: claim, mark, fold, request syncs, log, set aside, record."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,8 +16,10 @@ from schemas.callbacks.events import Event
 from schemas.callbacks.types import CallbackType
 from schemas.errors import MessageError
 from schemas.person_due import PersonDue
+from workers.apply.marks import Mark, mark_events
 from workers.apply.reading import Outcome, ReadCallback, ReadMessage, Receipt
 from workers.mirror import Mirror
+from workers.sync_requests import request_after_subscription
 
 _EVENT_COLUMNS = (
     "company_key",
@@ -74,8 +76,10 @@ async def apply_messages(
     for receipt in set_aside:
         settled.outcomes[receipt] = Outcome.QUARANTINED if receipt in unreadable else Outcome.DEAD_LETTERED
     claimed = await _claim(mirror, [callback for callback in callbacks if callback.receipt not in set_aside], settled)
-    await _apply_events(mirror, [(callback, event) for callback, event, _ in claimed], companies, settled)
-    await _log_events(mirror, claimed)
+    marks = await mark_events(mirror.connection, [event for _, event, _ in claimed], companies)
+    facts = [event for (_, event, _), mark in zip(claimed, marks, strict=True) if mark is Mark.FACT]
+    await _apply_events(mirror, facts, companies, settled)
+    await _log_events(mirror, claimed, marks)
     await _set_aside(
         mirror, [(callback, set_aside[callback.receipt]) for callback in callbacks if callback.receipt in set_aside]
     )
@@ -136,12 +140,10 @@ def _rounds(callbacks: Iterable[ReadCallback], settled: Settled) -> list[dict[UU
     return rounds
 
 
-async def _apply_events(
-    mirror: Mirror, events: Sequence[tuple[ReadCallback, Event]], companies: Companies, settled: Settled
-) -> None:
+async def _apply_events(mirror: Mirror, events: Sequence[Event], companies: Companies, settled: Settled) -> None:
     """Fold the events' facts into the mirror, company by company, and request the syncs that follow from them."""
     by_company: defaultdict[str, list[Event]] = defaultdict(list)
-    for _, event in events:
+    for event in events:
         by_company[event.company_key].append(event)
     for company_key, told in sorted(by_company.items()):
         person_uids = await mirror.store(company_key, list(chain.from_iterable(event.facts for event in told)))
@@ -158,40 +160,42 @@ async def _request_syncs(
     mirror: Mirror, company_key: str, person_uids: set[UUID], companies: Companies
 ) -> list[PersonDue]:
     company = companies.get(company_key)
-    if not person_uids or company is None or not company.has_api:
+    if company is None:
         return []
-    rows = await mirror.connection.fetch(
-        statement("request_person_syncs"),
-        company_key,
-        list(person_uids),
-        company.sync.hydrate_unknown_persons,
-        company.sync.push_crm_data,
-    )
-    return [PersonDue(company_key, row["person_uid"]) for row in rows]
+    return await request_after_subscription(mirror.connection, company, person_uids)
 
 
-async def _log_events(mirror: Mirror, claimed: Sequence[tuple[ReadCallback, Event, bool]]) -> None:
+async def _log_events(
+    mirror: Mirror, claimed: Sequence[tuple[ReadCallback, Event, bool]], marks: Sequence[Mark]
+) -> None:
     if claimed:
-        await mirror.connection.copy_records_to_table(
-            "callback_events", columns=_EVENT_COLUMNS, records=[_event_row(*item) for item in claimed]
+        rows = [_event_row(*item, mark) for item, mark in zip(claimed, marks, strict=True)]
+        await mirror.connection.copy_records_to_table("callback_events", columns=_EVENT_COLUMNS, records=rows)
+
+
+def _event_row(callback: ReadCallback, event: Event, variant: bool, mark: Mark) -> tuple[Any, ...]:
+    callback_type = mark.value or event.callback_type.value
+    told: tuple[Any, ...]
+    if mark is Mark.ERASED:
+        told = (None, None, None, None, None, variant, "{}", None)
+    else:
+        told = (
+            event.person_id,
+            event.person_key,
+            event.external_person_id,
+            event.list_id,
+            event.reason,
+            variant,
+            event.body.text,
+            None if event.body.exact else callback.received.body,
         )
-
-
-def _event_row(callback: ReadCallback, event: Event, variant: bool) -> tuple[Any, ...]:
     return (
         event.company_key,
-        event.callback_type.value,
+        callback_type,
         event.event_id,
         event.event_date,
         callback.received.received_at,
-        event.person_id,
-        event.person_key,
-        event.external_person_id,
-        event.list_id,
-        event.reason,
-        variant,
-        event.body.text,
-        None if event.body.exact else callback.received.body,
+        *told,
         callback.received.endpoint,
         *callback.receipt,
     )

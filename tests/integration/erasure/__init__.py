@@ -1,0 +1,1 @@
+"""Erasing persons, on a real database, against a stand-in for Vibes."""
