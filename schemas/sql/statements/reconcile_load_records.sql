@@ -1,0 +1,17 @@
+-- Records of the CRM that may be about one person: those with one of some external ids, and, if there is only one, the
+-- record with their number. $1 text company, $2 text[] external ids, $3 text number in E.164 form, NULL: not asked for.
+SELECT external_person_id, mdn, mdn_e164, mdn IS NULL AND field_times ? 'mdn' AS removes_mdn, carrier_code,
+    custom_fields, person_id, person_key
+FROM crm_persons
+WHERE company_key = $1 AND external_person_id = ANY ($2::text[])
+UNION ALL
+SELECT external_person_id, mdn, mdn_e164, mdn IS NULL AND field_times ? 'mdn', carrier_code,
+    custom_fields, person_id, person_key
+FROM crm_persons AS crm
+WHERE company_key = $1 AND mdn_e164 = $3 AND external_person_id <> ALL ($2::text[])
+  AND NOT EXISTS (
+      SELECT FROM crm_persons AS other
+      WHERE other.company_key = crm.company_key
+        AND other.mdn_e164 = crm.mdn_e164
+        AND other.external_person_id <> crm.external_person_id
+  )
