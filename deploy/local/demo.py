@@ -1,8 +1,9 @@
 """`make demo`: send many callbacks through the whole pipeline, then check every one of them.
 
 The simulator plays Vibes: a story of opt-ins, opt-outs and person changes, with duplicates, disorder, malformed bodies
-and the bodies of Vibes' documentation, while its Person API fails now and then. Then everything is counted against the
-simulator's ledger and its MobileDB. The exit code is 0 only if nothing was lost and nothing diverged.
+and the bodies of Vibes' documentation, while its Person API fails now and then. Then the CRM changes persons, from a
+file and by HTTP. In the end everything is counted against the simulator's ledger and its MobileDB. The exit code is 0
+only if nothing was lost, nothing diverged, and Vibes has what the CRM wants.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local.compare import Divergence, compare
+from deploy.local.crm import as_csv, disagreements, make_story, outcomes
 from deploy.local.errors import ServiceError
 from deploy.local.progress import Steps
 from deploy.local.stack import Stack
@@ -68,6 +70,10 @@ class Report:
     bad_answers: int = 0
     """Answers other than 2xx and 503."""
     person_api: dict[str, int] = field(default_factory=dict)
+    crm: dict[str, int] = field(default_factory=dict)
+    """Changes the CRM sent, the calls they cost, and persons synced and in conflict (those meant to be)."""
+    disagreeing: int = 0
+    """Persons who are not at Vibes as the CRM wants them, or whose sync did not end as it should."""
     seconds: float = 0.0
     ok: bool = False
 
@@ -99,23 +105,90 @@ def run(stack: Stack, console: Console, story: Mapping[str, Any]) -> tuple[Repor
         _call(stack, "POST", "/runs", {"company_key": samples, "documented": True, **_PERSISTENT})["id"],
     ]
     figures = _follow(stack, runs, console)
-    ledger = [entry for company in COMPANIES for entry in _lines(stack, f"/ledger?company_key={company}")]
-    receipts = [receipt for entry in ledger for receipt in entry["receipts"]]
-    audit = _wait_until_drained(stack, receipts, console)
-    report = Report(
-        sent=sum(run["sent"] for run in figures),
-        acknowledged=sum(run["acknowledged"] for run in figures),
-        max_answer_ms=round(max(run["max_answer_seconds"] for run in figures) * 1000, 1),
-        bad_answers=_bad_answers(figures),
-        **{name: sum(account[name] for account in audit["accounts"]) for name in _OUTCOMES},
-    )
+    _wait_until_drained(stack, _receipts(_ledger(stack)), console)
+    report = Report()
+    report.crm, report.disagreeing = _change_persons(stack, teller, console)
+    figures += _echoes(stack)
+    ledger = _ledger(stack)
+    audit = _wait_until_drained(stack, _receipts(ledger), console)
+    for name in _OUTCOMES:
+        setattr(report, name, sum(account[name] for account in audit["accounts"]))
+    report.sent = sum(run["sent"] for run in figures)
+    report.acknowledged = sum(run["acknowledged"] for run in figures)
+    report.max_answer_ms = round(max(run["max_answer_seconds"] for run in figures) * 1000, 1)
+    report.bad_answers = _bad_answers(figures)
     report.lost = _lost(ledger, audit) + asyncio.run(_not_applied_once(stack.database_url, ledger))
     report.documented = sum(entry["kind"] == "documented" and entry["acknowledged"] > 0 for entry in ledger)
     divergences = asyncio.run(compare(stack.database_url, teller, _lines(stack, f"/mobiledb?company_key={teller}")))
     report.diverged = len(divergences)
     report.person_api = _person_api(_call(stack, "GET", "/api-calls"))
-    report.ok = audit["ok"] and audit["missing"] == 0 and not (report.lost or report.diverged or report.bad_answers)
+    amiss = report.lost or report.diverged or report.bad_answers or report.disagreeing
+    report.ok = audit["ok"] and audit["missing"] == 0 and not amiss
     return report, divergences
+
+
+def _ledger(stack: Stack) -> list[dict[str, Any]]:
+    return [entry for company in COMPANIES for entry in _lines(stack, f"/ledger?company_key={company}")]
+
+
+def _receipts(ledger: Iterable[dict[str, Any]]) -> list[str]:
+    return [receipt for entry in ledger for receipt in entry["receipts"]]
+
+
+def _change_persons(stack: Stack, company_key: str, console: Console) -> tuple[dict[str, int], int]:
+    """Have the CRM change persons, half from a file and half by HTTP; wait until Vibes knows.
+
+    Returns the figures, and how many persons did not end as they should.
+    """
+    story = make_story(_lines(stack, f"/mobiledb?company_key={company_key}"))
+    calls_before = _call(stack, "GET", "/api-calls")["total"]
+    middle = len(story.records) // 2
+    file = stack.directory / "crm.csv"
+    file.write_text(as_csv(story.records[:middle]))
+    imported = json.loads(stack.command("persons", "import", str(file), "--company", company_key, "--json"))
+    posted = _post_changes(stack, company_key, story.records[middle:])
+    with Steps(console) as steps:
+
+        def look() -> dict[str, str] | None:
+            found = asyncio.run(outcomes(stack.database_url, company_key, story.persons))
+            settled = {person: status for person, status in found.items() if status in ("synced", "conflict")}
+            steps.show(crm=(len(settled), len(story.persons)))
+            return settled if len(settled) == len(story.persons) else None
+
+        ended = _until(look, "the CRM's changes are not all at Vibes")
+    conflicts = {person for person, status in ended.items() if status == "conflict"}
+    wrong = set(disagreements(story, _lines(stack, f"/mobiledb?company_key={company_key}")))
+    figures = {
+        "changes": imported["accepted"] + posted,
+        "calls": _call(stack, "GET", "/api-calls")["total"] - calls_before,
+        "synced": len(ended) - len(conflicts),
+        "conflicts": len(conflicts),
+    }
+    return figures, len(wrong | (conflicts ^ story.conflicts)) + (figures["changes"] != len(story.records))
+
+
+def _post_changes(stack: Stack, company_key: str, records: list[dict[str, Any]]) -> int:
+    """Send changes to ingest, as NDJSON; return how many it accepted."""
+    headers = {
+        "Authorization": f"Bearer {stack.companies[company_key].crm_token}",
+        "Content-Type": "application/x-ndjson",
+    }
+    body = "\n".join(json.dumps(record) for record in records).encode()
+    request = Request(f"{stack.crm_url}?results=refused", body, headers)  # noqa: S310 - ingest's URL, on loopback
+    with urlopen(request, timeout=60) as response:  # noqa: S310
+        return int(json.load(response)["accepted"])
+
+
+def _echoes(stack: Stack) -> list[dict[str, Any]]:
+    """Wait until the callbacks of what was written through the API are delivered; return their figures."""
+
+    def look() -> list[dict[str, Any]] | None:
+        with _open(stack, "GET", "/companies") as response:
+            figures = [company["echoes"] for company in json.load(response)]
+        ended = sum(each["acknowledged"] + each["lost"] + each["gave_up"] for each in figures)
+        return figures if ended == sum(each["planned"] for each in figures) else None
+
+    return _until(look, "the simulator has not sent all echoes")
 
 
 _OUTCOMES = ("applied", "duplicates", "quarantined", "dead_lettered")

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -37,13 +37,22 @@ class DemoCompany:
     company_key: str
     endpoint_key: str
     password: str
+    crm_token: str
 
 
 class Part:
     """One process of the pipeline, with an admin port."""
 
-    def __init__(self, stack: "Stack", name: str, arguments: Sequence[str], ready_url: str) -> None:
+    def __init__(
+        self,
+        stack: "Stack",
+        name: str,
+        arguments: Sequence[str],
+        ready_url: str,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.name = name
+        self._environment = environment or {}
         self._stack = stack
         self._arguments = arguments
         self._ready_url = ready_url
@@ -52,8 +61,9 @@ class Part:
 
     def start(self) -> None:
         """Start the process and wait until it is ready. Raises ServiceError with the log's end."""
+        environment = {**self._stack.environment, **self._environment}
         self.process = self._stack.workspace.spawn(
-            [*VIBES_PIPELINE, *self._arguments], log=self.log_file, environment=self._stack.environment
+            [*VIBES_PIPELINE, *self._arguments], log=self.log_file, environment=environment
         )
         wait_until_ready(
             self.process, lambda: _answers(self._ready_url), what=self.name, log=self.log_file, timeout=_START_SECONDS
@@ -67,19 +77,33 @@ class Part:
 
 
 class Stack:
-    """Services and pipeline, up on entering; drained and gone on leaving."""
+    """Services and pipeline, up on entering; drained and gone on leaving.
 
-    def __init__(self, companies: Sequence[str] = ("demo",), *, seed: int = 1, management: bool = False) -> None:
+    `requests_per_second` is what the person workers, of which there are `person_workers`, aim at for each company.
+    """
+
+    def __init__(
+        self,
+        companies: Sequence[str] = ("demo",),
+        *,
+        seed: int = 1,
+        management: bool = False,
+        person_workers: int = 1,
+        requests_per_second: float = 80.0,
+    ) -> None:
         self.companies = {
-            key: DemoCompany(key, secrets.token_urlsafe(32), secrets.token_urlsafe(16)) for key in companies
+            key: DemoCompany(key, secrets.token_urlsafe(32), secrets.token_urlsafe(16), secrets.token_urlsafe(32))
+            for key in companies
         }
         self._seed = seed
+        self._requests_per_second = requests_per_second
         self._services = Services(management=management)
         self.postgres = self._services.postgres
         self.rabbitmq = self._services.rabbitmq
         self.workspace = Workspace()
         self.directory = self.workspace.path
-        parts = ("ingest", "apply", "person-sync")
+        more = (f"person-sync-{number}" for number in range(2, person_workers + 1))
+        parts = ("ingest", "apply", "person-sync", *more)
         self._leases = [lease_port() for _ in range(2 + len(parts))]
         self.ingest_port, self.simulator_port, *admin_ports = (lease.getsockname()[1] for lease in self._leases)
         self._admin_ports = dict(zip(parts, admin_ports, strict=True))
@@ -94,6 +118,11 @@ class Stack:
     def callback_url(self, company_key: str) -> str:
         """Where the callbacks of a company go."""
         return f"http://127.0.0.1:{self.ingest_port}/callbacks/{self.companies[company_key].endpoint_key}"
+
+    @property
+    def crm_url(self) -> str:
+        """Where changes of the CRM go, with the company's token."""
+        return f"http://127.0.0.1:{self.ingest_port}/crm/persons"
 
     def metrics_url(self, part: str) -> str:
         """Where a part shows its metrics."""
@@ -120,8 +149,8 @@ class Stack:
     ) -> None:
         try:
             if error is None:
-                for name in ("simulator", "ingest", "apply", "person-sync"):
-                    self.parts[name].stop()
+                for part in self.parts.values():
+                    part.stop()
         finally:
             self.workspace.close()
             self._services.__exit__(kind, error, trace)
@@ -159,10 +188,6 @@ class Stack:
             "VIBES_PIPELINE_LOG_FORMAT": "json",
             "VIBES_PIPELINE_INGEST_HOST": "127.0.0.1",
             "VIBES_PIPELINE_INGEST_PORT": str(self.ingest_port),
-            **{
-                f"VIBES_PIPELINE_{part.replace('-', '_').upper()}_ADMIN_PORT": str(port)
-                for part, port in self._admin_ports.items()
-            },
         }
 
     def _start_parts(self) -> None:
@@ -170,7 +195,10 @@ class Stack:
         ready = f"{self.simulator_url}/_simulator/companies"
         self.parts["simulator"] = Part(self, "simulator", (*simulate, "--seed", str(self._seed)), ready)
         for name, port in self._admin_ports.items():
-            self.parts[name] = Part(self, name, (name,), f"http://127.0.0.1:{port}/readyz")
+            command = name.rstrip("-0123456789")
+            variable = f"VIBES_PIPELINE_{command.replace('-', '_').upper()}_ADMIN_PORT"
+            ready = f"http://127.0.0.1:{port}/readyz"
+            self.parts[name] = Part(self, name, (command,), ready, {variable: str(port)})
 
     def _company_toml(self, company: DemoCompany) -> str:
         return f"""[[companies]]
@@ -181,7 +209,9 @@ extra_source_ranges = ["127.0.0.0/8"]
 api_base_url = "{self.simulator_url}"
 api_username = "{company.company_key}@example.com"
 api_password_env = "{_password_variable(company)}"
-endpoints = [{{ name = "main", key_sha256 = "{hashlib.sha256(company.endpoint_key.encode()).hexdigest()}" }}]
+api_requests_per_second = {self._requests_per_second}
+endpoints = [{{ name = "main", key_sha256 = "{_sha256(company.endpoint_key)}" }}]
+crm_tokens = [{{ name = "crm", token_sha256 = "{_sha256(company.crm_token)}" }}]
 """
 
     def _simulated_toml(self, company: DemoCompany) -> str:
@@ -191,6 +221,10 @@ username = "{company.company_key}@example.com"
 password = "{company.password}"
 callback_url = "{self.callback_url(company.company_key)}"
 """
+
+
+def _sha256(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def _password_variable(company: DemoCompany) -> str:
@@ -225,6 +259,8 @@ def main() -> int:
 def _introduce(console: Console, stack: Stack) -> None:
     rows = {
         "callback URL": stack.callback_url("demo"),
+        "CRM URL": stack.crm_url,
+        "CRM token": stack.companies["demo"].crm_token,
         "simulator": f"{stack.simulator_url}  (control: /_simulator/)",
         "RabbitMQ console": stack.rabbitmq.management_url or "of the broker AMQP_URL names",
         "AMQP_URL": stack.environment["AMQP_URL"],

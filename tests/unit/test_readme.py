@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from cli.main import app
 from ingest import answers
-from runtime.companies import Company, Endpoint, Sync
+from runtime.companies import Company, CrmToken, CustomField, Endpoint, Sync
 from runtime.metrics import REGISTRY
 from runtime.settings import PREFIX, environment_names
 from tests.support.settings_table import settings_table
@@ -83,7 +83,16 @@ def test_the_answer_table_has_every_answer_of_ingest() -> None:
     assert (set(told), len(told)) == (expected, len(expected))
 
 
-@pytest.mark.parametrize(("name", "model"), [("companies", Company), ("endpoints", Endpoint), ("sync", Sync)])
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("companies", Company),
+        ("endpoints", Endpoint),
+        ("crm_tokens", CrmToken),
+        ("sync", Sync),
+        ("custom_fields", CustomField),
+    ],
+)
 def test_the_companies_file_is_told_completely(name: str, model: type[BaseModel]) -> None:
     told = {setting: default == "required" for setting, default, _ in cells(part(name))}
     assert told == {field: info.is_required() for field, info in model.model_fields.items()}
