@@ -29,7 +29,7 @@ def test_timestamps_read_the_same_in_the_database_as_in_the_workers(database_url
     with asyncio.Runner() as runner:
         connection = runner.run(asyncpg.connect(database_url))
 
-        @settings(max_examples=300, deadline=None)
+        @settings(max_examples=300)
         @example(
             texts=["2017-03-15T15:42:23Z", "2017-02-18T15:34:52+0000", "2017-01-15T14:30Z", "2018-05-07T15:27:33.664Z"]
         )
@@ -61,7 +61,7 @@ def test_texts_read_the_same_in_the_database_as_in_the_workers(database_url: str
     with asyncio.Runner() as runner:
         connection = runner.run(asyncpg.connect(database_url))
 
-        @settings(max_examples=200, deadline=None)
+        @settings(max_examples=200)
         @example(value="12345678901234567890123456789")
         @example(value=12345678901234567890123456789)
         @example(value=-1)

@@ -96,6 +96,18 @@ async def test_only_the_company_itself_may_call(vibes: Vibes) -> None:
     assert (await vibes.call("GET", LISTS))[0] == 200
 
 
+async def test_persons_can_be_there_from_the_beginning_without_a_call_or_a_callback(
+    vibes: Vibes, receiver: Receiver
+) -> None:
+    persons = [{"external_person_id": f"crm {number}", "custom_fields": {"first_name": "A"}} for number in range(3)]
+    body = {"company_key": "acme", "persons": persons}
+    assert await vibes.call("POST", "/_simulator/persons", body) == (201, {"persons": 3})
+    assert (await vibes.call("GET", "/_simulator/api-calls"))[1]["total"] == 0
+    assert (await vibes.call("GET", f"{PERSONS}/external/crm%202"))[1]["custom_fields"] == {"first_name": "A"}
+    assert receiver.bodies == []
+    assert (await vibes.call("POST", "/_simulator/persons", {"company_key": "acme", "persons": {}}))[0] == 422
+
+
 async def test_more_than_the_limit_in_a_second_gets_429_for_that_company_only(
     start: Callable[..., Awaitable[Vibes]],
 ) -> None:

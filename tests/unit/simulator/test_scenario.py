@@ -95,7 +95,7 @@ def test_every_event_has_an_id_of_its_own(long_story: tuple[MobileDB, list[Event
 
 
 @given(st.integers(0, 10_000), st.integers(1, 700), st.integers(1, 120), st.integers(1, 5))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_events_in_any_order_tell_the_final_state(seed: int, callbacks: int, persons: int, lists: int) -> None:
     db, events = story(seed, callbacks, persons, lists)
     assert len(events) == callbacks

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.vibes_api import fresh_machine
 from vibes_api.callbacks import CallbackSpec, CallbackType, Registration
 from vibes_api.campaigns import AcquisitionCampaign
 from vibes_api.participants import Participation
@@ -86,7 +85,6 @@ def test_a_person_that_is_no_object_is_refused(odd: Any) -> None:
         Person.from_json(odd)
 
 
-@fresh_machine
 @given(
     st.dictionaries(
         st.sampled_from(sorted(PERSON)),

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.vibes_api import fresh_machine
 from vibes_api import errors
 from vibes_api.error_body import ApiError, parse_errors
 from vibes_api.errors import VibesError, error_class
@@ -91,13 +90,11 @@ JSON = st.recursive(
 )
 
 
-@fresh_machine
 @given(st.binary())
 def test_no_bytes_make_the_parser_raise(body: bytes) -> None:
     assert isinstance(parse_errors(body), list)
 
 
-@fresh_machine
 @given(JSON)
 def test_no_json_makes_the_parser_raise(value: object) -> None:
     assert isinstance(parse_errors(json.dumps(value).encode()), list)

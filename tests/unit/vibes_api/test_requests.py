@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.vibes_api import fresh_machine
 from vibes_api import routes
 from vibes_api.bodies import decode_body, encode_body
 
@@ -19,7 +18,6 @@ ids = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
 )
 
 
-@fresh_machine
 @given(ids)
 def test_an_external_id_stays_one_segment_and_means_the_same_when_decoded(external_id: str) -> None:
     path = routes.target(routes.GET_PERSON_BY_EXTERNAL_ID, {"external_person_id": external_id}, {})
