@@ -4,7 +4,7 @@ SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: setup demo up test lint types imports pytest lock clean help
+.PHONY: setup demo up bench test lint types imports pytest lock clean help
 
 setup: ## install what is missing: .venv from the lock, RabbitMQ from the system's packages
 	@deploy/local/setup.sh
@@ -14,6 +14,9 @@ demo: setup ## run the whole pipeline against the simulator and check that no ev
 
 up: setup ## run the whole pipeline and stay up until Ctrl-C
 	@$(BIN)/python -m deploy.local up
+
+bench: setup ## measure the pipeline, into .run/bench.json (QUICK=1: roughly, in half a minute)
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 test: setup lint types imports pytest ## everything below, as CI does it
 

@@ -8,6 +8,7 @@ from typing import Final
 import orjson
 from aiohttp import web
 
+from simulator.api import shapes
 from simulator.api.context import answer, answer_refusal, read_object, simulator_of
 from simulator.api.guards import Handler
 from simulator.company import Company
@@ -18,6 +19,7 @@ from simulator.settings import read
 from simulator.truth import truth
 
 _LINES_AT_ONCE: Final = 500
+_API_VERSION: Final = 2
 
 
 @web.middleware
@@ -77,6 +79,20 @@ async def get_mobiledb(request: web.Request) -> web.StreamResponse:
     """Answer with the persons, then the stays, one a line."""
     company = _company(request)
     return await _stream(request, truth(company.db, company.ledger.event_ids()))
+
+
+async def post_persons(request: web.Request) -> web.Response:
+    """Have persons, as if they had always been there: {company_key, persons: [...]}, each the body of a person write.
+
+    That is no call (no limit, no fault) and tells nobody. Those before one that is refused are there all the same.
+    """
+    body, now = await read_object(request), simulator_of(request).clock()
+    company, persons = simulator_of(request).company(str(body.get("company_key"))), body.get("persons")
+    if not (isinstance(persons, list) and all(isinstance(person, dict) for person in persons)):
+        raise UnprocessableError("persons is required: a list of objects, each the body of a person write")
+    for patch in [shapes.read_person(person, _API_VERSION) for person in persons]:
+        company.db.persons.post(patch, now)
+    return answer({"persons": len(company.db.persons)}, 201)
 
 
 async def put_faults(request: web.Request) -> web.Response:
@@ -145,6 +161,7 @@ ROUTES = [
     web.get("/companies", list_companies),
     web.get("/ledger", get_ledger),
     web.get("/mobiledb", get_mobiledb),
+    web.post("/persons", post_persons),
     web.put("/faults", put_faults),
     web.get("/api-calls", get_api_calls),
     web.post("/replies", post_reply),

@@ -45,11 +45,10 @@ COMMENT ON COLUMN reconciliations.failed IS 'Persons that could not be compared;
 
 CREATE INDEX reconciliations_unfinished ON reconciliations (company_key) WHERE status = 'unfinished';
 
--- In which order persons are compared.
-CREATE INDEX persons_in_order ON persons (company_key, person_uid);
+-- In which order records without a known person are looked up.
 CREATE INDEX crm_persons_unbound ON crm_persons (company_key, hashtextextended(external_person_id, 0))
     WHERE person_id IS NULL AND person_key IS NULL;
 
 -- migrate: rollback
-DROP INDEX crm_persons_unbound, persons_in_order;
+DROP INDEX crm_persons_unbound;
 DROP TABLE reconciliations;

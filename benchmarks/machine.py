@@ -1,0 +1,35 @@
+"""What the figures were measured on."""
+
+import asyncio
+import os
+import platform
+from typing import Any
+
+import aio_pika
+import asyncpg
+
+from deploy.local.services import Services
+
+_POSTGRES_SETTINGS = ("fsync", "synchronous_commit", "shared_buffers", "max_wal_size", "wal_compression")
+
+
+def describe(services: Services) -> dict[str, Any]:
+    """Return cores, system, and the versions and settings of the running services."""
+    return {
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        **asyncio.run(_services(services.postgres.url, services.rabbitmq.amqp_url)),
+    }
+
+
+async def _services(postgres_url: str, amqp_url: str) -> dict[str, Any]:
+    connection = await asyncpg.connect(postgres_url)
+    try:
+        version = await connection.fetchval("SHOW server_version")
+        settings = {name: await connection.fetchval(f"SHOW {name}") for name in _POSTGRES_SETTINGS}
+    finally:
+        await connection.close()
+    async with await aio_pika.connect(amqp_url) as broker:
+        told = broker.transport.connection.server_properties if broker.transport else {}
+        return {"postgres": version, "rabbitmq": str(told.get("version")), "settings": {"postgres": settings}}
