@@ -8,17 +8,14 @@ import asyncio
 import secrets
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
 from cli.accounts import parse_receipts
-from cli.callbacks.app import callbacks_app
-from cli.conflicts.app import conflicts_app
-from cli.persons.app import persons_app
+from cli.lazy import LazyGroup
 from cli.processes import run_part
 from cli.reports import gather_audit, gather_status
-from cli.signup import participants_app, subscriptions_app
 from cli.tables import as_json, print_audit, print_status
 from runtime.companies import hash_endpoint_key
 from runtime.migrations import migrate as run_migrations
@@ -26,18 +23,25 @@ from runtime.postgres import POSTGRES_ERRORS
 from runtime.settings import load_settings
 from schemas.errors import ConfigurationError, ServiceError
 
+
+class _Commands(LazyGroup):
+    modules: ClassVar = {
+        "callbacks": "cli.callbacks.app:callbacks_app",
+        "persons": "cli.persons.app:persons_app",
+        "conflicts": "cli.conflicts.app:conflicts_app",
+        "participants": "cli.signup:participants_app",
+        "subscriptions": "cli.signup:subscriptions_app",
+    }
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="Vibes callbacks to RabbitMQ to Postgres, and profile changes back to Vibes.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(callbacks_app, name="callbacks")
-app.add_typer(persons_app, name="persons")
-app.add_typer(conflicts_app, name="conflicts")
-app.add_typer(participants_app, name="participants")
-app.add_typer(subscriptions_app, name="subscriptions")
 
 Processes = Annotated[int, typer.Option("--processes", "-n", min=1, max=64, help="How many processes to run.")]
 Supervised = Annotated[bool, typer.Option("--supervised", hidden=True)]

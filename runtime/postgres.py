@@ -17,7 +17,13 @@ DATA_ERRORS = (
 )
 """Errors caused by the values of a statement: trying again unchanged cannot help."""
 
-POSTGRES_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+POSTGRES_ERRORS = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # also of a query between the server's farewell and the end of the connection
+    OSError,
+    TimeoutError,
+)
 """Every way a statement can fail. Those that are no DATA_ERRORS blame the environment: the server is away, full,
 read-only, out of connections, not migrated, or chose this transaction to end a deadlock."""
 

@@ -52,8 +52,7 @@ class Simulator:
             await run.stop()
         for company in self.companies.values():
             company.stop_echoes()
-        for task in self._echoes:
-            await finish(task, self.config.delivery.timeout_seconds)
+        await asyncio.gather(*(finish(task, self.config.delivery.timeout_seconds) for task in self._echoes))
         if self._session is not None:
             await self._session.close()
 

@@ -15,10 +15,10 @@ from deploy.local.rabbitmq import LocalRabbitMQ
 from deploy.local.workspace import Workspace
 
 
-def postgres_in(workspace: Workspace) -> PostgresServer:
+def postgres_in(workspace: Workspace, *, durable: bool = True) -> PostgresServer:
     """Return the server DATABASE_URL names, else a private one in this workspace, not yet started."""
     url = os.environ.get("DATABASE_URL")
-    return PostgresServer(url) if url else LocalPostgres(workspace)
+    return PostgresServer(url) if url else LocalPostgres(workspace, durable=durable)
 
 
 def rabbitmq_in(workspace: Workspace, *, management: bool = False) -> Broker:

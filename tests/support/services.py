@@ -31,7 +31,8 @@ from runtime.migrations import migrate
 def postgres() -> Iterator[PostgresServer]:
     """The PostgreSQL server all tests share."""
     with Workspace() as workspace:
-        server = postgres_in(workspace)
+        # Tests end processes, not machines, and most of them want a database of their own.
+        server = postgres_in(workspace, durable=False)
         if isinstance(server, LocalPostgres):
             server.start()
         yield server
@@ -91,7 +92,7 @@ def amqp_url(rabbitmq: Broker) -> Iterator[str]:
     rabbitmq.delete_vhost(name)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def fresh_brokers() -> Iterator[Iterator[LocalRabbitMQ]]:
     """One private broker, as good as new each time it is asked for: emptying it is faster than starting another."""
     with Workspace() as workspace:

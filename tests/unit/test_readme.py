@@ -56,6 +56,8 @@ def commands() -> dict[str, set[str]]:
     """Each command of `vibes-pipeline`, with its options; one that has commands of its own has theirs too."""
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
+    context = typer.Context(group)
+    found = {name: group.get_command(context, name) for name in group.list_commands(context)}
     return {
         name: {
             option
@@ -63,7 +65,8 @@ def commands() -> dict[str, set[str]]:
             for param in part.params
             for option in param.opts
         }
-        for name, command in group.commands.items()
+        for name, command in found.items()
+        if command is not None
     }
 
 

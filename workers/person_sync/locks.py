@@ -58,7 +58,7 @@ async def open_locks(database_url: str) -> AsyncIterator["PersonLocks"]:
             target_session_attrs=SessionAttribute.read_write,
             server_settings=_SERVER_SETTINGS,
         )
-    except (*POSTGRES_ERRORS, asyncpg.InternalClientError) as error:
+    except POSTGRES_ERRORS as error:
         raise ServiceError(f"no connection for the locks: {type(error).__name__}") from error
     locks = PersonLocks(connection)
     heartbeat = asyncio.ensure_future(locks.keep_alive())

@@ -69,14 +69,14 @@ async def test_four_workers_together_keep_the_rate_and_use_it_up(pools: list[Poo
 
 async def test_a_worker_alone_with_one_request_does_not_wait(pools: list[Pool]) -> None:
     started = time.monotonic()
-    await FleetRate(pools[0], "acme", 1).wait_for_slot()
-    assert time.monotonic() - started < 0.9
+    await FleetRate(pools[0], "acme", 0.1).wait_for_slot()
+    assert time.monotonic() - started < 9
 
 
 async def test_companies_have_budgets_of_their_own(pools: list[Pool]) -> None:
     started = time.monotonic()
-    await asyncio.gather(*(FleetRate(pools[0], company, 1).wait_for_slot() for company in ("acme", "globex")))
-    assert time.monotonic() - started < 0.9
+    await asyncio.gather(*(FleetRate(pools[0], company, 0.1).wait_for_slot() for company in ("acme", "globex")))
+    assert time.monotonic() - started < 9
 
 
 async def test_one_429_slows_every_worker_down_once_and_the_rate_rises_again(pools: list[Pool]) -> None:
