@@ -24,6 +24,6 @@ class LazyGroup(TyperGroup):
         if cmd_name not in self.modules:
             return super().get_command(ctx, cmd_name)
         module, _, app = self.modules[cmd_name].partition(":")
-        command = typer.main.get_command(getattr(import_module(module), app))
+        command = typer.main.get_group(getattr(import_module(module), app))
         command.name = cmd_name
         return command

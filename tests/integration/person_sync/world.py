@@ -32,10 +32,10 @@ SEEN_AT = datetime(2024, 1, 1, tzinfo=UTC)
 PATIENCE_SECONDS = 20.0
 
 
-async def until(condition: Callable[[], Any], what: str = "the condition") -> Any:
+async def until(condition: Callable[[], Any], what: str = "the condition", patience: float = PATIENCE_SECONDS) -> Any:
     """Wait until the condition (a function, perhaps async) holds; return its value."""
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(patience):
             while True:
                 value = condition()
                 if isinstance(value, Awaitable):
@@ -44,7 +44,7 @@ async def until(condition: Callable[[], Any], what: str = "the condition") -> An
                     return value
                 await asyncio.sleep(0.01)
     except TimeoutError:
-        raise AssertionError(f"{what} did not come true within {PATIENCE_SECONDS:g} s") from None
+        raise AssertionError(f"{what} did not come true within {patience:g} s") from None
 
 
 def company_of(company_key: str, delay: float = 0.0) -> Company:
@@ -155,13 +155,13 @@ class World:
         assert row is not None
         return row
 
-    async def becomes(self, due: PersonDue, status: str) -> asyncpg.Record:
+    async def becomes(self, due: PersonDue, status: str, patience: float = PATIENCE_SECONDS) -> asyncpg.Record:
         """Wait until the person's sync has that status, then return its row."""
 
         async def has_status() -> bool:
             return bool((await self.row(due))["status"] == status)
 
-        await until(has_status, f"status {status}")
+        await until(has_status, f"status {status}", patience)
         return await self.row(due)
 
     async def fails(self, due: PersonDue, error: str) -> None:
