@@ -41,6 +41,10 @@ class FaultSettings:
     Errors and 429s come before a write is done. Hangs and resets come after it: the caller cannot know. A slow answer
     is late by `latency_seconds`, and a hanging one never comes, until `hang_seconds` have passed and the connection is
     cut. `empty_error_bodies` makes 404 and 409 come without a body, as an old guide of Vibes says they do.
+
+    Where Vibes' documents contradict each other the other reading can be had: `known_mdn_conflicts` answers 409 to a
+    POST with a number somebody has, instead of merging (200); `unknown_external_id_is_404` answers that to a PUT to an
+    external id nobody has, instead of adding the person (201).
     """
 
     error_rate: float = 0.0
@@ -51,6 +55,8 @@ class FaultSettings:
     hang_seconds: float = 60.0
     reset_rate: float = 0.0
     empty_error_bodies: bool = False
+    known_mdn_conflicts: bool = False
+    unknown_external_id_is_404: bool = False
 
     def __post_init__(self) -> None:
         for name in ("error_rate", "too_many_requests_rate", "latency_rate", "hang_rate", "reset_rate"):

@@ -7,7 +7,7 @@ from aiohttp import web
 from simulator import mdn as numbers
 from simulator.api import shapes
 from simulator.api.context import answer, api_version, company_of, read_object, simulator_of
-from simulator.errors import UnknownRecordError
+from simulator.errors import ConflictError, UnknownRecordError
 from simulator.model import Person, PersonPatch
 from simulator.persons import Write
 
@@ -40,6 +40,9 @@ async def post_person(request: web.Request) -> web.Response:
     """Add a person (201), or merge into the one with the same identifiers (200)."""
     patch = await _read(request)
     company, now = company_of(request), simulator_of(request).clock()
+    mdn = patch.get("mdn")
+    if mdn and simulator_of(request).faults.settings.known_mdn_conflicts and company.db.persons.holders(mdn):
+        raise ConflictError("The MDN is already associated with another person record")
     write = company.db.persons.post(patch, now)
     # An add request that matches fires person_updated even when it changes nothing.
     company.tell([company.announcer.write(write, now)], now)
@@ -60,6 +63,8 @@ async def put_external(request: web.Request) -> web.Response:
     patch = await _read(request)
     company, now = company_of(request), simulator_of(request).clock()
     external_person_id = request.match_info["external_person_id"]
+    if simulator_of(request).faults.settings.unknown_external_id_is_404:
+        company.db.persons.find_external(external_person_id)
     return _show_write(request, company.db.persons.put_external(external_person_id, patch, now), now)
 
 

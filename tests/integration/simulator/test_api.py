@@ -255,3 +255,17 @@ async def test_404_and_409_can_be_without_a_body(vibes: Vibes) -> None:
 async def test_a_wrong_setting_is_refused(vibes: Vibes, method: str, path: str, body: object) -> None:
     status, errors = await vibes.call(method, path, body)
     assert (status, bool(errors["errors"])) == (422, True)
+
+
+async def test_where_documents_disagree_a_number_somebody_has_may_be_refused_instead_of_merged(vibes: Vibes) -> None:
+    assert (await vibes.call("POST", PERSONS, STEVE))[0] == 201
+    assert (await vibes.call("POST", PERSONS, STEVE))[0] == 200
+    await vibes.call("PUT", "/_simulator/faults", {"known_mdn_conflicts": True})
+    assert (await vibes.call("POST", PERSONS, STEVE))[0] == 409
+
+
+async def test_where_documents_disagree_a_put_to_an_unknown_external_id_may_be_a_404(vibes: Vibes) -> None:
+    await vibes.call("PUT", "/_simulator/faults", {"unknown_external_id_is_404": True})
+    assert (await vibes.call("PUT", PERSONS + "/external/crm-1", {}))[0] == 404
+    assert (await vibes.call("POST", PERSONS, STEVE))[0] == 201
+    assert (await vibes.call("PUT", PERSONS + "/external/crm-1", {}))[0] == 200
