@@ -30,8 +30,9 @@ types: setup ## mypy --strict
 imports: setup ## who may import whom
 	$(BIN)/lint-imports
 
+# In the order of the files: otherwise those with few tests, which are the slow ones, come last and wait for each other.
 pytest: setup ## all tests
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lock: ## resolve the dependencies again, into the lock files
 	@command -v uv >/dev/null || { python3 -m venv .run/uv && .run/uv/bin/pip install --quiet uv; }
