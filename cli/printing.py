@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import orjson
 from rich.console import Console
@@ -46,6 +47,8 @@ def shown(value: Any) -> str:
         return value
     if isinstance(value, datetime):
         return moment(value)
+    if isinstance(value, UUID):
+        return str(value)
     return orjson.dumps(value, default=str, option=orjson.OPT_UTC_Z).decode()
 
 

@@ -13,6 +13,7 @@ from cli.persons.lookup import Row
 from cli.persons.views import CALL_COLUMNS, call_cells, masked_row
 from cli.printing import moment, print_table, shown
 
+_CUSTOM_FIELD = "custom_fields."
 _ROLES = {
     BOUND: "(was written to)",
     WITH_EXTERNAL_ID: "(has the external id)",
@@ -108,6 +109,8 @@ def outcomes_json(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
 def _print_comparison(findings: Findings, *, unmasked: bool) -> None:
     """Print the CRM's record and the persons at Vibes side by side: who they are, and the fields that differ."""
     names = [difference.name for each in findings.candidates for difference in each.differences]
+    if findings.record is not None and not findings.candidates:
+        names = [_CUSTOM_FIELD + name for name in sorted(findings.record["custom_fields"])]
     fields = list(dict.fromkeys(("external_person_id", "mdn", *names)))
     headings = [
         "\n".join((f"Vibes: {each.id}", *(_ROLES[role] for role in each.roles))) for each in findings.candidates
@@ -131,13 +134,14 @@ def _print_comparison(findings: Findings, *, unmasked: bool) -> None:
 def _wanted(findings: Findings, name: str, *, unmasked: bool) -> str:
     differences = [each for candidate in findings.candidates for each in candidate.differences if each.name == name]
     record = findings.record or {}
-    value = differences[0].wanted if differences else record.get(name)
+    told = record.get("custom_fields", {}).get(name.removeprefix(_CUSTOM_FIELD), record.get(name))
+    value = differences[0].wanted if differences else told
     return "-" if value is None else shown(_value(name, value, unmasked=unmasked))
 
 
 def _held(candidate: Candidate, name: str, *, unmasked: bool) -> str:
     difference = next((each for each in candidate.differences if each.name == name), None)
-    if difference is None and name.startswith("custom_fields."):
+    if difference is None and name.startswith(_CUSTOM_FIELD):
         return "="
     value = difference.held if difference else candidate.person[name]
     text = "-" if value is None else shown(_value(name, value, unmasked=unmasked))
