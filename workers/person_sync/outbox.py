@@ -3,19 +3,17 @@
 All functions raise what asyncpg raises. `executor` is a pool or a connection.
 """
 
-import json
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 from uuid import UUID
-
-import asyncpg
 
 from runtime.postgres import Connection, Pool, statement
 from schemas.errors import MessageError
 from schemas.facts import PersonIdentity
 from schemas.person_due import PersonDue
 from vibes_api import VibesError
-from workers.person_sync.state import CrmRecord, KnownPerson, SyncState
+from workers.person_sync.rows import crm_record, known_person
+from workers.person_sync.state import SyncState
 
 Executor: TypeAlias = "Pool | Connection"
 
@@ -65,8 +63,8 @@ async def load(executor: Executor, due: PersonDue) -> SyncState | None:
         due=row["due"],
         bulk=row["bulk"],
         external_person_id=row["record_id"],
-        record=_crm_record(row) if row["has_record"] else None,
-        persons=tuple(_known_person(row) for row in rows if row["person_id"] or row["person_key"]),
+        record=crm_record(row) if row["has_record"] else None,
+        persons=tuple(known_person(row) for row in rows if row["person_id"] or row["person_key"]),
     )
 
 
@@ -160,34 +158,3 @@ def _columns(failure: Failure | None) -> tuple[str | None, int | None, str | Non
     if failure is None:
         return (None, None, None, None)
     return (failure.error, failure.status, failure.route, failure.message)
-
-
-def _known_person(row: asyncpg.Record) -> KnownPerson:
-    return KnownPerson(
-        identity=PersonIdentity(row["person_id"], row["person_key"]),
-        hydrated=row["hydrated"],
-        external_person_id=row["external_person_id"],
-        external_person_id_at=row["external_person_id_at"],
-        mdn=row["mdn"],
-        mdn_e164=row["mdn_e164"],
-        custom_fields=_object(row["custom_fields"]),
-    )
-
-
-def _crm_record(row: asyncpg.Record) -> CrmRecord:
-    bound = row["crm_person_id"] or row["crm_person_key"]
-    return CrmRecord(
-        external_person_id=row["record_id"],
-        mdn=row["crm_mdn"],
-        mdn_e164=row["crm_mdn_e164"],
-        removes_mdn=row["crm_removes_mdn"],
-        carrier_code=row["crm_carrier_code"],
-        custom_fields=_object(row["crm_custom_fields"]),
-        bound_to=PersonIdentity(row["crm_person_id"], row["crm_person_key"]) if bound else None,
-    )
-
-
-def _object(text: str | None) -> dict[str, Any]:
-    # Not orjson: a number too long for it would lose digits here, and be written to Vibes like that.
-    value = json.loads(text) if text else {}
-    return value if isinstance(value, dict) else {}

@@ -3,9 +3,7 @@
 All methods raise what asyncpg raises.
 """
 
-import json
 from collections.abc import Collection, Iterable
-from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -13,7 +11,7 @@ import asyncpg
 from runtime.postgres import Connection, Pool, statement
 from schemas.facts import PersonIdentity, Profile
 from workers.mirror.identity import aliases_of, crm_record_uid
-from workers.person_sync.state import CrmRecord
+from workers.person_sync.rows import crm_record, json_object
 from workers.reconcile.crm import HeldRecord
 from workers.reconcile.here import HeldProfile, HeldStay, Here
 
@@ -74,12 +72,12 @@ class MirrorReader:
         rows = await self._pool.fetch(
             statement("reconcile_load_records"), self._company_key, list(external_person_ids), mdn_e164
         )
-        uids = {crm_record_uid(self._company_key, row["external_person_id"]): row for row in rows}
+        uids = {crm_record_uid(self._company_key, row["record_id"]): row for row in rows}
         if not uids:
             return []
         syncs = await self._pool.fetch(statement("reconcile_sync_statuses"), self._company_key, list(uids))
         statuses = {sync["person_uid"]: sync["status"] for sync in syncs}
-        return [HeldRecord(_record(row), statuses.get(uid)) for uid, row in uids.items()]
+        return [HeldRecord(crm_record(row), statuses.get(uid)) for uid, row in uids.items()]
 
 
 def _profile(row: asyncpg.Record) -> HeldProfile:
@@ -91,24 +89,6 @@ def _profile(row: asyncpg.Record) -> HeldProfile:
         carrier_code=row["carrier_code"],
         timezone=row["timezone"],
         timezone_source=row["timezone_source"],
-        custom_fields=_object(row["custom_fields"]),
+        custom_fields=json_object(row["custom_fields"]),
         created_at=row["vibes_created_at"],
     )
-
-
-def _record(row: asyncpg.Record) -> CrmRecord:
-    bound = row["person_id"] or row["person_key"]
-    return CrmRecord(
-        external_person_id=row["external_person_id"],
-        mdn=row["mdn"],
-        mdn_e164=row["mdn_e164"],
-        removes_mdn=row["removes_mdn"],
-        carrier_code=row["carrier_code"],
-        custom_fields=_object(row["custom_fields"]),
-        bound_to=PersonIdentity(row["person_id"], row["person_key"]) if bound else None,
-    )
-
-
-def _object(text: str) -> dict[str, Any]:
-    value = json.loads(text)
-    return value if isinstance(value, dict) else {}
