@@ -12,7 +12,7 @@ nothing else. Compared with the alternatives:
 The locks can be lost while the process lives: the server restarts or fails over, or the network fails. Then every call
 under way is cancelled (`watch`), and its message is delivered again. As the loss is not noticed at once, `confirm` asks
 the server, and is called before each attempt of a call; a silent connection is found out within 10 seconds, and the
-server gives the locks up only after 30 (its TCP keepalives, set here). What is left is the instant between the question
+server gives the locks up only after 30 (its TCP keepalives, set here). What is left is the moment between the question
 and the request: Vibes has no conditional write to close it with. An outcome written that late changes nothing: see
 `outbox.finish`.
 
