@@ -31,8 +31,9 @@ imports: setup ## who may import whom
 	$(BIN)/lint-imports
 
 # In the order of the files: otherwise those with few tests, which are the slow ones, come last and wait for each other.
+# Three at a time on two cores, because they wait for services and processes a third of the time.
 pytest: setup ## all tests
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 lock: ## resolve the dependencies again, into the lock files
 	@command -v uv >/dev/null || { python3 -m venv .run/uv && .run/uv/bin/pip install --quiet uv; }

@@ -4,16 +4,16 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import aio_pika
 import aiohttp
 
+from deploy.local.ports import lease_port
 from ingest.process import serve
 from runtime.companies import Companies, hash_endpoint_key
 from runtime.settings import Settings, load_settings
@@ -117,9 +117,16 @@ async def eventually(condition: Callable[[], Awaitable[bool] | bool], what: str,
         raise AssertionError(f"not within {within} seconds: {what}") from None
 
 
-def settings_for(amqp_url: str, **overrides: Any) -> Settings:
-    defaults = {"ingest_host": "127.0.0.1", "ingest_port": _free_port(), "ingest_admin_port": _free_port()}
-    return load_settings(amqp_url=amqp_url, **{**defaults, **overrides})
+@contextmanager
+def settings_for(amqp_url: str, **overrides: Any) -> Iterator[Settings]:
+    """Settings with ports that nobody else is given while the context lasts."""
+    with lease_port() as port, lease_port() as admin_port:
+        defaults = {
+            "ingest_host": "127.0.0.1",
+            "ingest_port": port.getsockname()[1],
+            "ingest_admin_port": admin_port.getsockname()[1],
+        }
+        yield load_settings(amqp_url=amqp_url, **{**defaults, **overrides})
 
 
 @asynccontextmanager
@@ -127,19 +134,21 @@ async def ingest_here(
     amqp_url: str, *, wait_ready: bool = True, companies: dict[str, Any] = COMPANIES, **overrides: Any
 ) -> AsyncIterator[Ingest]:
     """Run ingest as a task of this event loop."""
-    settings = settings_for(amqp_url, **overrides)
-    running = Ingest(
-        f"http://127.0.0.1:{settings.ingest_port}", f"http://127.0.0.1:{settings.ingest_admin_port}", settings.topology
-    )
-    task = asyncio.create_task(serve(settings, Companies.model_validate(companies), running.stop))
-    try:
-        await eventually(lambda: task.done() or _listens(settings.ingest_admin_port), "ingest listens")
-        if wait_ready:
-            await eventually(running.ready, "ingest is ready")
-        yield running
-    finally:
-        running.stop.set()
-        await task
+    with settings_for(amqp_url, **overrides) as settings:
+        running = Ingest(
+            f"http://127.0.0.1:{settings.ingest_port}",
+            f"http://127.0.0.1:{settings.ingest_admin_port}",
+            settings.topology,
+        )
+        task = asyncio.create_task(serve(settings, Companies.model_validate(companies), running.stop))
+        try:
+            await eventually(lambda: task.done() or _listens(settings.ingest_admin_port), "ingest listens")
+            if wait_ready:
+                await eventually(running.ready, "ingest is ready")
+            yield running
+        finally:
+            running.stop.set()
+            await task
 
 
 @asynccontextmanager
@@ -212,11 +221,6 @@ def by_receipt(messages: list[CallbackMessage]) -> dict[str, ReceivedCallback]:
         for message in messages
         for position, callback in enumerate(message.callbacks)
     }
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 async def _listens(port: int) -> bool:
