@@ -131,9 +131,9 @@ async def test_several_processes_share_a_port(amqp_url: str) -> None:
 async def test_a_port_that_is_taken_is_named(amqp_url: str, setting: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with settings_for(amqp_url, **{setting: port}) as settings:
-            with pytest.raises(ConfigurationError, match=f"VIBES_PIPELINE_{setting.upper()}.*{port}"):
-                await serve(settings, Companies.model_validate(COMPANIES), asyncio.Event())
+        named = pytest.raises(ConfigurationError, match=f"VIBES_PIPELINE_{setting.upper()}.*{port}")
+        with settings_for(amqp_url, **{setting: port}) as settings, named:
+            await serve(settings, Companies.model_validate(COMPANIES), asyncio.Event())
 
 
 async def test_no_log_line_shows_a_key_a_number_or_a_body(amqp_url: str) -> None:
