@@ -6,7 +6,7 @@ BIN := .venv/bin
 
 .PHONY: setup demo up bench test lint types imports pytest lock clean help
 
-setup: ## install what is missing: .venv from the lock, RabbitMQ from the system's packages
+setup: ## install what is missing: .venv from the lock, RabbitMQ and wrk from the system's packages
 	@deploy/local/setup.sh
 
 demo: setup ## run the whole pipeline against the simulator and check that no event was lost

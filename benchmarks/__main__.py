@@ -13,6 +13,7 @@ from benchmarks.machine import describe
 from benchmarks.suite import BENCHMARKS
 from benchmarks.table import print_table
 from deploy.local.errors import ServiceError
+from deploy.local.postgres import TUNED
 from deploy.local.services import Services
 
 _REPORT = Path(".run/bench.json")
@@ -28,7 +29,7 @@ def bench(
     if unknown := set(only or ()) - set(BENCHMARKS):
         raise typer.BadParameter(f"no such benchmark: {', '.join(sorted(unknown))}", param_hint="--only")
     console.print("starting PostgreSQL and RabbitMQ ...")
-    with Services() as services:
+    with Services(settings=TUNED) as services:
         # The stack of each benchmark has a database and queues of its own on these.
         os.environ |= {"DATABASE_URL": services.postgres.url, "AMQP_URL": services.rabbitmq.amqp_url}
         report = {"machine": describe(services), "quick": quick}

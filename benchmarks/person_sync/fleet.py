@@ -14,7 +14,7 @@ from rich.console import Console
 
 from deploy.local.errors import ServiceError
 from deploy.local.progress import Steps
-from deploy.local.stack import Stack
+from deploy.local.stack import PARTS, Stack
 
 Result = TypeVar("Result")
 Json = dict[str, Any]
@@ -49,7 +49,8 @@ class Fleet:
     """Up on entering; drained and gone on leaving."""
 
     def __init__(self) -> None:
-        self.stack = Stack((COMPANY,), person_workers=PROCESSES, requests_per_second=AIM)
+        more = [f"person-sync-{number}" for number in range(2, PROCESSES + 1)]
+        self.stack = Stack((COMPANY,), parts=(*PARTS, *more), requests_per_second=AIM)
 
     def __enter__(self) -> Self:
         self.stack.__enter__()

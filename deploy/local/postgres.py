@@ -8,6 +8,7 @@ import shutil
 import signal
 import stat
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote, unquote, urlsplit
@@ -36,6 +37,17 @@ _SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
+
+
+TUNED = {
+    "shared_buffers": "512MB",
+    "effective_cache_size": "1GB",
+    "maintenance_work_mem": "128MB",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "15min",
+    "wal_compression": "lz4",
+}
+"""What docker-compose.yml sets for the sake of speed; nothing of it concerns durability."""
 
 
 class PostgresServer:
@@ -99,12 +111,14 @@ class LocalPostgres(PostgresServer):
 
     As root it runs as the user ``nobody``, because PostgreSQL refuses to run as root. Without ``durable`` it leaves the
     disk to the kernel: what it has committed survives its own end, by any signal, but not the machine's. Databases are
-    copied several times as fast then.
+    copied several times as fast then. ``settings`` are more of the server's settings.
     """
 
-    def __init__(self, workspace: Workspace, *, durable: bool = True) -> None:
+    def __init__(
+        self, workspace: Workspace, *, durable: bool = True, settings: Mapping[str, str] | None = None
+    ) -> None:
         self._workspace = workspace
-        self._settings = _SETTINGS if durable else {**_SETTINGS, "fsync": "off"}
+        self._settings = {**_SETTINGS, **(settings or {})} | ({} if durable else {"fsync": "off"})
         if not durable:
             self._strategy = " STRATEGY file_copy"
         self._home = workspace.path / "postgres"

@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -15,10 +15,12 @@ from deploy.local.rabbitmq import LocalRabbitMQ
 from deploy.local.workspace import Workspace
 
 
-def postgres_in(workspace: Workspace, *, durable: bool = True) -> PostgresServer:
+def postgres_in(
+    workspace: Workspace, *, durable: bool = True, settings: Mapping[str, str] | None = None
+) -> PostgresServer:
     """Return the server DATABASE_URL names, else a private one in this workspace, not yet started."""
     url = os.environ.get("DATABASE_URL")
-    return PostgresServer(url) if url else LocalPostgres(workspace, durable=durable)
+    return PostgresServer(url) if url else LocalPostgres(workspace, durable=durable, settings=settings)
 
 
 def rabbitmq_in(workspace: Workspace, *, management: bool = False) -> Broker:
@@ -37,11 +39,14 @@ class Services:
 
     With a ``directory`` (new or empty) data and logs are kept there and the services are stopped gracefully;
     without one everything is thrown away. However the process ends, even by SIGKILL, nothing is left running.
+    ``settings`` are settings of PostgreSQL.
     """
 
-    def __init__(self, directory: Path | None = None, *, management: bool = False) -> None:
+    def __init__(
+        self, directory: Path | None = None, *, management: bool = False, settings: Mapping[str, str] | None = None
+    ) -> None:
         self._workspace = Workspace(directory)
-        self.postgres = postgres_in(self._workspace)
+        self.postgres = postgres_in(self._workspace, settings=settings)
         self.rabbitmq = rabbitmq_in(self._workspace, management=management)
         self._ours = [
             service for service in (self.postgres, self.rabbitmq) if isinstance(service, LocalPostgres | LocalRabbitMQ)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes this checkout ready to run: .venv with the locked dependencies, and RabbitMQ from the system's packages.
+# Makes this checkout ready to run: .venv with the locked dependencies, and RabbitMQ and wrk from the system's packages.
 # Run it as often as you like: what is done already is skipped.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -46,16 +46,18 @@ as_root() {
     if [[ $(id -u) == 0 ]]; then "$@"; else sudo -n "$@"; fi
 }
 
+# Installs packages of the system, where that is permitted.
+apt_install() {
+    command -v apt-get >/dev/null && as_root true 2>/dev/null || return 1
+    say "installing $* with apt-get"
+    # The runlevel keeps a package from starting a service for the whole system: ours are private.
+    as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 sh -ec \
+        'apt-get update -qq; apt-get install -qq -y --no-install-recommends "$@"' apt-get "$@" >/dev/null
+}
+
 install_rabbitmq() {
     have_rabbitmq && return
-    if command -v apt-get >/dev/null && as_root true 2>/dev/null; then
-        say "installing rabbitmq-server with apt-get"
-        as_root env DEBIAN_FRONTEND=noninteractive sh -ec '
-            apt-get update -qq
-            # The runlevel keeps the package from starting a broker for the whole system: ours are private.
-            RUNLEVEL=1 apt-get install -qq -y --no-install-recommends rabbitmq-server
-        ' >/dev/null && have_rabbitmq && return
-    fi
+    apt_install rabbitmq-server && have_rabbitmq && return
     say "RabbitMQ is missing and could not be installed from here. Do one of:"
     say "  - install it with the system's package manager:  apt-get install rabbitmq-server"
     say "  - set AMQP_URL to a broker of yours:             AMQP_URL=amqp://user:password@host:5672/"
@@ -63,5 +65,15 @@ install_rabbitmq() {
     return 1
 }
 
+# The load generator of the benchmarks.
+install_wrk() {
+    command -v wrk >/dev/null && return
+    apt_install wrk && command -v wrk >/dev/null && return
+    say "wrk is missing and could not be installed from here; the benchmarks need it."
+    say "Install it with the system's package manager, for example: apt-get install wrk"
+    return 1
+}
+
 install_rabbitmq
+install_wrk
 install_python_packages

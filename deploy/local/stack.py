@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -22,6 +22,9 @@ from deploy.local.ports import lease_port
 from deploy.local.processes import log_tail, wait_until_ended, wait_until_ready
 from deploy.local.services import Services
 from deploy.local.workspace import Workspace
+
+if TYPE_CHECKING:
+    import socket
 
 _START_SECONDS = 30.0
 _DRAIN_SECONDS = 40.0
@@ -76,37 +79,43 @@ class Part:
             wait_until_ended(self.process, what=self.name, log=self.log_file, timeout=_DRAIN_SECONDS)
 
 
+PARTS = ("simulator", "ingest", "apply", "person-sync")
+"""What a stack is made of; a number after a name (`apply-2`) makes it one more of these."""
+
+
 class Stack:
     """Services and pipeline, up on entering; drained and gone on leaving.
 
-    `requests_per_second` is what the person workers, of which there are `person_workers`, aim at for each company.
+    `parts` are started on entering, in this order; `start` starts more. `requests_per_second` is what the person
+    workers aim at for each company. `settings` are environment variables for all parts.
     """
 
     def __init__(
         self,
         companies: Sequence[str] = ("demo",),
         *,
+        parts: Sequence[str] = PARTS,
         seed: int = 1,
         management: bool = False,
-        person_workers: int = 1,
         requests_per_second: float = 80.0,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self.companies = {
             key: DemoCompany(key, secrets.token_urlsafe(32), secrets.token_urlsafe(16), secrets.token_urlsafe(32))
             for key in companies
         }
+        self._names = parts
         self._seed = seed
         self._requests_per_second = requests_per_second
+        self._settings = settings or {}
         self._services = Services(management=management)
         self.postgres = self._services.postgres
         self.rabbitmq = self._services.rabbitmq
         self.workspace = Workspace()
         self.directory = self.workspace.path
-        more = (f"person-sync-{number}" for number in range(2, person_workers + 1))
-        parts = ("ingest", "apply", "person-sync", *more)
-        self._leases = [lease_port() for _ in range(2 + len(parts))]
-        self.ingest_port, self.simulator_port, *admin_ports = (lease.getsockname()[1] for lease in self._leases)
-        self._admin_ports = dict(zip(parts, admin_ports, strict=True))
+        self._leases: list[socket.socket] = []
+        self.ingest_port, self.simulator_port = self._port(), self._port()
+        self._admin_ports: dict[str, int] = {}
         self.environment: dict[str, str] = {}
         self.parts: dict[str, Part] = {}
 
@@ -138,7 +147,8 @@ class Stack:
             self._services.__enter__()
             self._configure()
             self.command("migrate")
-            self._start_parts()
+            for name in self._names:
+                self.start(name)
         except BaseException:
             self.__exit__(*sys.exc_info())
             raise
@@ -156,6 +166,22 @@ class Stack:
             self._services.__exit__(kind, error, trace)
             for lease in self._leases:
                 lease.close()
+
+    def start(self, name: str, settings: Mapping[str, str] | None = None) -> Part:
+        """Start one more part, with environment variables of its own, and wait until it is ready.
+
+        Raises ServiceError with the log's end.
+        """
+        if name == "simulator":
+            part = self._start_simulator(name)
+        else:
+            command = name.rstrip("-0123456789")
+            port = self._admin_ports[name] = self._port()
+            variable = f"VIBES_PIPELINE_{command.replace('-', '_').upper()}_ADMIN_PORT"
+            ready = f"http://127.0.0.1:{port}/readyz"
+            part = Part(self, name, (command,), ready, {**(settings or {}), variable: str(port)})
+        self.parts[name] = part
+        return part
 
     def command(self, *arguments: str, check: bool = True) -> str:
         """Run a `vibes-pipeline` command to its end and return what it printed.
@@ -188,17 +214,17 @@ class Stack:
             "VIBES_PIPELINE_LOG_FORMAT": "json",
             "VIBES_PIPELINE_INGEST_HOST": "127.0.0.1",
             "VIBES_PIPELINE_INGEST_PORT": str(self.ingest_port),
+            **self._settings,
         }
 
-    def _start_parts(self) -> None:
+    def _start_simulator(self, name: str) -> Part:
         simulate = ("simulate", "--config", "simulator.toml", "--port", str(self.simulator_port))
         ready = f"{self.simulator_url}/_simulator/companies"
-        self.parts["simulator"] = Part(self, "simulator", (*simulate, "--seed", str(self._seed)), ready)
-        for name, port in self._admin_ports.items():
-            command = name.rstrip("-0123456789")
-            variable = f"VIBES_PIPELINE_{command.replace('-', '_').upper()}_ADMIN_PORT"
-            ready = f"http://127.0.0.1:{port}/readyz"
-            self.parts[name] = Part(self, name, (command,), ready, {variable: str(port)})
+        return Part(self, name, (*simulate, "--seed", str(self._seed)), ready)
+
+    def _port(self) -> int:
+        self._leases.append(lease_port())
+        return int(self._leases[-1].getsockname()[1])
 
     def _company_toml(self, company: DemoCompany) -> str:
         return f"""[[companies]]
