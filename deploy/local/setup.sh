@@ -65,13 +65,12 @@ install_rabbitmq() {
     return 1
 }
 
-# The load generator of the benchmarks.
+# The load generator of the benchmarks; everything else works without it.
 install_wrk() {
     command -v wrk >/dev/null && return
     apt_install wrk && command -v wrk >/dev/null && return
-    say "wrk is missing and could not be installed from here; the benchmarks need it."
+    say "wrk is missing and could not be installed from here; \`make bench\` will not work without it."
     say "Install it with the system's package manager, for example: apt-get install wrk"
-    return 1
 }
 
 install_rabbitmq
