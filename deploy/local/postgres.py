@@ -45,7 +45,7 @@ TUNED = {
     "maintenance_work_mem": "128MB",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
-    "wal_compression": "lz4",
+    "wal_compression": "on",
 }
 """What docker-compose.yml sets for the sake of speed; nothing of it concerns durability."""
 
