@@ -15,33 +15,42 @@ _WORD = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Peek:
-    """What a body is. The two texts are empty when they are missing or do not look like what they should be."""
+    """What a body says of itself; a text is empty when it is missing or does not look like what it should be."""
 
-    unreadable: str | None = None
-    """`empty`, `not_utf8`, `too_deep`, `not_json`, `not_an_object`; None when it is a JSON object, or compressed."""
     callback_type: str = ""
     event_id: str = ""
 
 
-_COMPRESSED = Peek()
+def why_unreadable(body: bytes, content_encoding: str = "") -> str | None:
+    """Return `empty`, `not_utf8`, `too_deep`, `not_json` or `not_an_object`; None: a JSON object, or compressed."""
+    if _is_compressed(content_encoding):
+        return None
+    text = body.removeprefix(_BOM)
+    if not text or text.isspace():
+        return "empty"
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        return _why(text, error)
+    return None if isinstance(document, dict) else "not_an_object"
 
 
 def peek(body: bytes, content_encoding: str = "") -> Peek:
     """Look at a body. Never raises; a body with a Content-Encoding is not looked at."""
-    if content_encoding.strip().lower() not in ("", "identity"):
-        return _COMPRESSED
-    text = body.removeprefix(_BOM)
-    if not text or text.isspace():
-        return Peek("empty")
+    if _is_compressed(content_encoding):
+        return Peek()
     try:
-        document = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        return Peek(_why(text, error))
+        document = orjson.loads(body.removeprefix(_BOM))
+    except orjson.JSONDecodeError:
+        return Peek()
     if not isinstance(document, dict):
-        return Peek("not_an_object")
+        return Peek()
     # `callback_type` replaced `event_type`; older bodies have only that.
-    callback_type = document.get("callback_type") or document.get("event_type")
-    return Peek(None, _word(callback_type), _word(document.get("event_id")))
+    return Peek(_word(document.get("callback_type") or document.get("event_type")), _word(document.get("event_id")))
+
+
+def _is_compressed(content_encoding: str) -> bool:
+    return bool(content_encoding) and content_encoding.strip().lower() not in ("", "identity")
 
 
 def _word(value: Any) -> str:

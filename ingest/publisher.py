@@ -8,6 +8,7 @@ from aio_pika.exceptions import PublishError
 
 from ingest.answers import CONNECTION_LOST, DEADLINE, DRAINING, UNEXPECTED, UNROUTABLE, Refusal
 from ingest.broker_health import BrokerHealth
+from ingest.deadlines import Deadlines
 from ingest.exchange import CallbackExchange, Terms
 from ingest.groups import Answer, Group, Groups, Waiting
 from ingest.ids import uuid7
@@ -22,6 +23,8 @@ log = structlog.get_logger()
 
 _REPORT_TICK_SECONDS = 0.25
 _QUIET_SECONDS = 1.0
+_WORTH_A_MESSAGE = 32
+"""Callbacks. A message costs ingest, and the broker, about as much CPU as so many callbacks in one."""
 
 
 class Publisher:
@@ -35,9 +38,10 @@ class Publisher:
     def __init__(self, settings: Settings, company_keys: list[str]) -> None:
         self.ingest_id = str(uuid7())
         self._settings = settings
-        self._groups = Groups(settings.ingest_group_max_callbacks, settings.ingest_group_max_bytes)
-        self._home = self._groups.lane(company_keys[0])
         self._loop = asyncio.get_running_loop()
+        self._groups = Groups(settings.ingest_group_max_callbacks, settings.ingest_group_max_bytes, _WORTH_A_MESSAGE)
+        self._deadlines = Deadlines(self._loop, self._expire)
+        self._home = self._groups.lane(company_keys[0])
         self._health = BrokerHealth(
             settings.ingest_deadline_seconds, settings.ingest_publishes_in_flight, self._loop.time()
         )
@@ -74,14 +78,11 @@ class Publisher:
             return DRAINING
         if hopeless := self._health.hopeless(self._loop.time()):
             return hopeless
-        waiting = Waiting(callback, self._loop.create_future())
-        self._groups.add(company_key, waiting)
-        self._work.set()
-        timer = self._loop.call_at(deadline, self._expire, company_key, waiting)
-        try:
-            return await waiting.answer
-        finally:
-            timer.cancel()
+        waiting = Waiting(callback, self._loop.create_future(), company_key, deadline)
+        if self._groups.add(company_key, waiting):
+            self._work.set()
+        self._deadlines.watch(waiting)
+        return await waiting.answer
 
     def finish(self) -> None:
         """Take no more callbacks; let `run` end once every acknowledged callback is reported."""
@@ -98,9 +99,9 @@ class Publisher:
             if lane.acknowledged > lane.reported
         }
 
-    def _expire(self, company_key: str, waiting: Waiting) -> None:
+    def _expire(self, waiting: Waiting) -> None:
         waiting.settle(self._health.problem(self._loop.time()) or DEADLINE)
-        self._groups.forget_answered(company_key)
+        self._groups.forget_answered(waiting.company_key)
 
     async def _session(self, connection: AbstractConnection) -> None:
         self._unblocked.set()
@@ -146,6 +147,9 @@ class Publisher:
                 await self._publish_group(exchange, group)
             finally:
                 group.refuse(CONNECTION_LOST)
+                self._deadlines.forget_answered()
+                if self._groups.settled(group):
+                    self._work.set()
 
     async def _publish_group(self, exchange: CallbackExchange, group: Group) -> None:
         try:
@@ -161,4 +165,5 @@ class Publisher:
         if isinstance(result, Refusal):
             group.refuse(result)
         else:
-            group.confirm(result, self._loop.time())
+            given = group.confirm(result, self._loop.time())
+            metrics.INGEST_ANSWERS.labels(group.lane.company_key, "202", "accepted").inc(given)

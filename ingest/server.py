@@ -2,31 +2,28 @@
 
 import asyncio
 from datetime import UTC, datetime
-from functools import lru_cache
 
 import structlog
 from aiohttp import hdrs, web
 
 from ingest.answers import (
     BROKEN_REQUEST,
-    FORBIDDEN,
-    NOT_HERE,
     OVERLOADED,
     UNCONFIGURED,
     UNCONFIGURED_SOURCE,
     UNEXPECTED,
-    WRONG_METHOD,
     Receipt,
     Refusal,
 )
 from ingest.body import read_body
-from ingest.endpoints import METHODS, Endpoint, Endpoints, hash_of_key
+from ingest.endpoints import Endpoint, Endpoints, hash_of_key
 from ingest.groups import Answer
 from ingest.headers import worth_keeping
-from ingest.peek import peek
+from ingest.peek import peek, why_unreadable
 from ingest.pending import Pending
 from ingest.publisher import Publisher
 from ingest.refusal_log import RefusalLog
+from ingest.responses import refuse, respond
 from ingest.source_ip import Source, find_source
 from runtime import metrics
 from runtime.settings import Settings
@@ -34,12 +31,12 @@ from schemas.broker_message import ReceivedCallback
 
 log = structlog.get_logger()
 
-RECEIPT_HEADER = "X-Receipt-Id"
 _DEADLINE_SHARE = 0.95
 """Of the deadline; the rest is for writing the answer."""
 
-_answers = lru_cache(maxsize=1024)(metrics.INGEST_ANSWERS.labels)
-"""The counter of an answer; looking it up anew each time costs more than counting."""
+_MOST_REMEMBERED = 1024
+_LONGEST_REMEMBERED = 256
+"""Characters of a request's target."""
 
 
 class CallbackHandler:
@@ -52,7 +49,8 @@ class CallbackHandler:
         self._publisher = publisher
         self._pending = Pending(settings.ingest_max_pending_callbacks, settings.ingest_max_pending_bytes)
         self._refusals = RefusalLog()
-        self._log = log.bind()  # once: the module's logger would bind anew for each accepted callback
+        self._admitted: dict[tuple[str, str, str | None, tuple[str, ...]], tuple[Source, Endpoint]] = {}
+        self._debug = settings.log_level == "DEBUG"
         self._loop = asyncio.get_running_loop()
         self._in_flight = 0
         self._idle = asyncio.Event()
@@ -64,7 +62,7 @@ class CallbackHandler:
         """Wait until no request is without an answer."""
         await self._idle.wait()
 
-    async def __call__(self, request: web.BaseRequest) -> web.Response:
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request. Never raises for the request's sake: what was not foreseen is a 503."""
         started = self._loop.time()
         self._in_flight += 1
@@ -72,8 +70,7 @@ class CallbackHandler:
         source = Source(None)
         company_key = ""
         try:
-            source = self.source(request)
-            verdict = self._endpoints.judge(request.method, request.path, source)
+            source, verdict = self._admit(request)
             if isinstance(verdict, Refusal):
                 answer: Answer = verdict
             else:
@@ -86,20 +83,45 @@ class CallbackHandler:
             self._in_flight -= 1
             if not self._in_flight:
                 self._idle.set()
-        self._note(request, company_key, source, answer)
+        if isinstance(answer, Refusal):
+            self._note_refused(request, company_key, source, answer)
         metrics.INGEST_ANSWER_SECONDS.observe(self._loop.time() - started)
-        return self._respond(answer)
+        return respond(request, answer, draining=self.draining)
+
+    def refuse(self, request: web.BaseRequest, source: Source, refusal: Refusal) -> web.Response:
+        """Refuse a request that came in at another place than an endpoint."""
+        self._note_refused(request, "", source, refusal)
+        return refuse(refusal, close=self.draining)
 
     def answer_broken(self, error: str) -> web.Response:
         """Answer what is not HTTP; `error` is what the parser calls it."""
-        _answers("", str(BROKEN_REQUEST.status), BROKEN_REQUEST.reason).inc()
+        metrics.INGEST_ANSWERS.labels("", str(BROKEN_REQUEST.status), BROKEN_REQUEST.reason).inc()
         self._refusals.note(BROKEN_REQUEST, error=error)
-        return self._respond(BROKEN_REQUEST)
+        return refuse(BROKEN_REQUEST)
 
     def source(self, request: web.BaseRequest) -> Source:
         """Return who is calling."""
-        forwarded_for = tuple(request.headers.getall(hdrs.X_FORWARDED_FOR, ()))
-        return find_source(request.remote or "", forwarded_for, self._settings.ingest_trusted_proxies)
+        return self._source(request.remote, _forwarded_for(request))
+
+    def _source(self, peer: str | None, forwarded_for: tuple[str, ...]) -> Source:
+        return find_source(peer or "", forwarded_for, self._settings.ingest_trusted_proxies)
+
+    def _admit(self, request: web.BaseRequest) -> tuple[Source, Endpoint | Refusal]:
+        """Return who is calling, and where to, or why the request may not come in.
+
+        What was admitted is remembered: Vibes calls a few places from a few addresses. What was refused is not, so
+        strangers cannot fill the memory.
+        """
+        calls = (request.method, request.raw_path, request.remote, _forwarded_for(request))
+        if (known := self._admitted.get(calls)) is not None:
+            return known
+        source = self._source(*calls[2:])
+        verdict = self._endpoints.judge(request.method, request.path, source)
+        if isinstance(verdict, Endpoint) and len(request.raw_path) <= _LONGEST_REMEMBERED:
+            if len(self._admitted) >= _MOST_REMEMBERED:
+                self._admitted.clear()
+            self._admitted[calls] = source, verdict
+        return source, verdict
 
     async def _take(self, request: web.BaseRequest, endpoint: Endpoint, source: Source, started: float) -> Answer:
         deadline = started + self._settings.ingest_deadline_seconds * _DEADLINE_SHARE
@@ -123,38 +145,31 @@ class CallbackHandler:
             return answer
 
     def _note_accepted(self, endpoint: Endpoint, callback: ReceivedCallback, receipt: Receipt) -> None:
-        seen = peek(callback.body, callback.headers.get("content-encoding", ""))
-        if seen.unreadable:
-            metrics.INGEST_UNREADABLE.labels(endpoint.company_key, seen.unreadable).inc()
-        self._log.debug(
-            "ingest.accepted",
-            company_key=endpoint.company_key,
-            endpoint=endpoint.name,
-            callback_type=seen.callback_type,
-            event_id=seen.event_id,
-            unreadable=seen.unreadable,
-            receipt=str(receipt),
-        )
+        encoding = callback.headers.get("content-encoding", "")
+        unreadable = why_unreadable(callback.body, encoding)
+        if unreadable:
+            metrics.INGEST_UNREADABLE.labels(endpoint.company_key, unreadable).inc()
+        if self._debug:
+            seen = peek(callback.body, encoding)
+            log.debug(
+                "ingest.accepted",
+                company_key=endpoint.company_key,
+                endpoint=endpoint.name,
+                callback_type=seen.callback_type,
+                event_id=seen.event_id,
+                unreadable=unreadable,
+                receipt=str(receipt),
+            )
 
-    def _note(self, request: web.BaseRequest, company_key: str, source: Source, answer: Answer) -> None:
-        if isinstance(answer, Receipt):
-            _answers(company_key, "202", "accepted").inc()
-            return
-        _answers(company_key, str(answer.status), answer.reason).inc()
+    def _note_refused(self, request: web.BaseRequest, company_key: str, source: Source, refusal: Refusal) -> None:
+        metrics.INGEST_ANSWERS.labels(company_key, str(refusal.status), refusal.reason).inc()
         example = {"source": source.text, "company_key": company_key}
-        if answer in (UNCONFIGURED, UNCONFIGURED_SOURCE):
+        if refusal in (UNCONFIGURED, UNCONFIGURED_SOURCE):
             metrics.INGEST_UNCONFIGURED.inc()
             # The key itself may be one that is about to be configured; its hash is what the companies file holds.
             example["key_sha256"] = hash_of_key(request.path) or "none"
-        self._refusals.note(answer, **example)
+        self._refusals.note(refusal, **example)
 
-    def _respond(self, answer: Answer) -> web.Response:
-        if isinstance(answer, Receipt):
-            response = web.Response(status=202, headers={RECEIPT_HEADER: str(answer)})
-        elif answer is WRONG_METHOD:
-            response = web.Response(status=answer.status, headers={hdrs.ALLOW: ", ".join(sorted(METHODS))})
-        else:
-            response = web.Response(status=answer.status)
-        if self.draining or answer in (NOT_HERE, FORBIDDEN, BROKEN_REQUEST):
-            response.force_close()
-        return response
+
+def _forwarded_for(request: web.BaseRequest) -> tuple[str, ...]:
+    return tuple(request.headers.getall(hdrs.X_FORWARDED_FOR, ()))

@@ -30,10 +30,17 @@ read-only, out of connections, not migrated, or chose this transaction to end a 
 _CONNECT_SECONDS = 5.0
 
 
-def create_pool(database_url: str, process: str, *, min_size: int, max_size: int) -> Pool:
+_BY_KEY = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
+"""For sessions whose every statement looks rows up by their keys: each is planned once, and not by what a table held
+then. On a new database PostgreSQL takes all tables for empty until it has analysed them, and would read all of a table
+to find a row, in ever longer time, for a minute or more."""
+
+
+def create_pool(database_url: str, process: str, *, min_size: int, max_size: int, by_key: bool = False) -> Pool:
     """Return a pool, not yet connected: use it with `async with`, or await it. With a `min_size` of 0 that cannot fail.
 
     Times are exchanged in UTC; `jit` is off because our statements are short and its start costs more than they do.
+    `by_key`: every statement looks rows up by their keys.
     """
     return asyncpg.create_pool(
         database_url,
@@ -41,7 +48,12 @@ def create_pool(database_url: str, process: str, *, min_size: int, max_size: int
         max_size=max_size,
         timeout=_CONNECT_SECONDS,
         command_timeout=60.0,
-        server_settings={"application_name": f"vibes-pipeline {process}", "jit": "off", "timezone": "UTC"},
+        server_settings={
+            "application_name": f"vibes-pipeline {process}",
+            "jit": "off",
+            "timezone": "UTC",
+            **(_BY_KEY if by_key else {}),
+        },
     )
 
 

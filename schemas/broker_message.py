@@ -6,9 +6,11 @@ operator who looks at a message in the broker's own console can read it
 (docs/decisions/0002-broker-message.md).
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -19,9 +21,11 @@ VERSION = 1
 CONTENT_TYPE = "application/vnd.vibes-pipeline.callbacks"
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedCallback:
-    """One HTTP request from Vibes, as it came."""
+class ReceivedCallback(NamedTuple):
+    """One HTTP request from Vibes, as it came.
+
+    A tuple: it is made several times as fast as a frozen dataclass, once for each callback, here and in the worker.
+    """
 
     body: bytes
     received_at: datetime
@@ -30,7 +34,7 @@ class ReceivedCallback:
     method: str
     endpoint: str
     """The configured name of the endpoint, never its key."""
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
     """The request's headers worth keeping, names in lower case."""
 
 

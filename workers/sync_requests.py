@@ -8,6 +8,9 @@ from runtime.postgres import Connection, statement
 from schemas.person_due import PersonDue
 from workers.mirror.identity import crm_record_uid
 
+_LOST_AFTER_SECONDS = 15.0
+"""An announced person nobody has dealt with by then was not heard of."""
+
 
 async def request_writes(
     connection: Connection,
@@ -51,11 +54,12 @@ async def request_writes_about(
 
 
 async def request_after_subscription(
-    connection: Connection, company: Company, person_uids: Collection[UUID]
+    connection: Connection, company: Company, person_uids: Collection[UUID], *, announce: bool = True
 ) -> list[PersonDue]:
     """Have persons who subscribed read from Vibes, if we know nothing about them, and what the CRM has on them written.
 
-    For a person who has to be read first the latter follows from that. Returns those that are due now.
+    For a person who has to be read first the latter follows from that. Returns those that are due now; `announce`: they
+    are going to be announced to the person workers, so that the sweep has to look for them only if that gets lost.
     """
     if not person_uids or not company.has_api:
         return []
@@ -63,5 +67,10 @@ async def request_after_subscription(
     await request_writes_about(connection, company, person_uids, with_profile_only=hydrate)
     if not hydrate:
         return []
-    rows = await connection.fetch(statement("request_person_syncs"), company.company_key, sorted(person_uids, key=str))
+    rows = await connection.fetch(
+        statement("request_person_syncs"),
+        company.company_key,
+        sorted(person_uids, key=str),
+        _LOST_AFTER_SECONDS if announce else 0.0,
+    )
     return [PersonDue(company.company_key, row["person_uid"]) for row in rows]

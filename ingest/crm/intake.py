@@ -103,10 +103,11 @@ class CrmIntake:
         text, which Vibes does not read, is for it.
         """
         source = self._callbacks.source(request)
-        if self._endpoints.judge(request.method, request.path, source) is not NOT_HERE:
-            response = await self._callbacks(request)
+        verdict = self._endpoints.judge(request.method, request.path, source)
+        if isinstance(verdict, Refusal) and verdict is not NOT_HERE:
+            refused = self._callbacks.refuse(request, source, verdict)
             return fill(
-                response, error("no_valid_token", f"{_HOW_TO_CALL} (503 because Vibes may call from this address)")
+                refused, error("no_valid_token", f"{_HOW_TO_CALL} (503 because Vibes may call from this address)")
             )
         reason = "unknown_token" if hdrs.AUTHORIZATION in request.headers else "no_token"
         response = self._refuse(CannotTakeError(401, reason, _HOW_TO_CALL), source=source.text)

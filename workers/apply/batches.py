@@ -54,11 +54,14 @@ class Batch(Generic[Message]):
     unreadable: list[tuple[AbstractIncomingMessage, MessageError]] = field(default_factory=list)
     items: int = 0
     bytes: int = 0
+    is_suspect: bool = False
+    """Whether it is a message alone that may be what crashes its workers."""
     _last: AbstractIncomingMessage | None = None
 
     def add(self, incoming: AbstractIncomingMessage) -> None:
         """Take a message in."""
         self._last = incoming
+        self.is_suspect = is_suspect(incoming)
         self.bytes += len(incoming.body)
         try:
             message = self.content.decode(incoming.body)

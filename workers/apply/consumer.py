@@ -18,10 +18,13 @@ from workers.apply.dead_letters import set_aside_undeliverable, set_aside_unread
 from workers.apply.due import DuePublisher
 from workers.apply.inbox import open_inbox
 from workers.apply.patience import until_done, wait_for_postgres
+from workers.apply.pipeline import Pipeline
 from workers.apply.reading import ReadMessage, countries, read_message
 from workers.apply.settle import settle
 from workers.apply.transaction import Settled
 
+BATCHES_AT_ONCE = 2
+"""Of one queue: Postgres works on one while the other is read, folded and put into arguments."""
 _PREFETCH_DEAD = 10
 
 
@@ -49,15 +52,18 @@ class ApplyConsumer:
         await wait_for_postgres(self._pool, self._stop)
         prefetch = self._settings.apply_prefetch_messages
         async with open_inbox(connection, self._settings.topology, self._queue, prefetch, self._stop) as inbox:
-            while (batch := await inbox.next_batch(self._limits, CALLBACKS)) is not None:
-                await self._deal_with(batch)
+            pipeline = Pipeline(self._settle, BATCHES_AT_ONCE)
+            await pipeline.run(lambda: inbox.next_batch(self._limits, CALLBACKS))
 
-    async def _deal_with(self, batch: Batch[CallbackMessage]) -> None:
-        messages = [read_message(message, self._country_of) for message in batch.messages]
+    async def _settle(self, batch: Batch[CallbackMessage]) -> None:
+        messages = []
+        for message in batch.messages:
+            messages.append(read_message(message, self._country_of))
+            await asyncio.sleep(0)  # the other batch's answer from Postgres may be here
         started = time.monotonic()
         await until_done(lambda: set_aside_unreadable(self._pool, batch.unreadable), self._stop)
-        settled = await until_done(lambda: settle(self._pool, messages, self._companies), self._stop)
-        await batch.ack()
+        announce = self._due.has_room()
+        settled = await until_done(lambda: settle(self._pool, messages, self._companies, announce=announce), self._stop)
         self._due.publish(settled.due)
         _measure(messages, settled, time.monotonic() - started)
 

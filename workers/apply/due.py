@@ -5,6 +5,7 @@ sweep it for what was never told.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 
@@ -19,6 +20,9 @@ from workers.publish_due import WINDOW, publish_due
 log = structlog.get_logger()
 
 _MAX_WAITING = 10_000
+_A_SECOND = 200
+"""Persons one process announces. Vibes takes 100 calls a second of a company; whoever is due beyond that has to wait in
+any case: in the outbox, where it costs nothing."""
 
 
 class DuePublisher:
@@ -28,10 +32,20 @@ class DuePublisher:
         self._settings = settings
         self._waiting: deque[PersonDue] = deque(maxlen=_MAX_WAITING)
         self._wake = asyncio.Event()
+        self._second = 0
+        self._announced = 0
+
+    def has_room(self) -> bool:
+        """Tell whether persons that become due now should be announced, or be left to the sweep at once."""
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._announced = second, 0
+        return self._announced < _A_SECOND
 
     def publish(self, due: Sequence[PersonDue]) -> None:
         """Take over what is to be published; returns at once."""
         self._waiting.extend(due)
+        self._announced += len(due)
         if due:
             self._wake.set()
 

@@ -71,7 +71,7 @@ class Inbox:
         batch = Batch(content)
         batch.add(first)
         closes_at = asyncio.get_running_loop().time() + limits.wait_seconds
-        while not (batch.is_full(limits) or is_suspect(first)):
+        while not (batch.is_full(limits) or batch.is_suspect):
             incoming = await self._take(closes_at)
             if incoming is None:
                 break

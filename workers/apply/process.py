@@ -14,7 +14,7 @@ from runtime.lifecycle import run_and_drain
 from runtime.postgres import POSTGRES_ERRORS, Pool, create_pool
 from runtime.settings import Settings
 from schemas.errors import ServiceError
-from workers.apply.consumer import ApplyConsumer, DeadLetterConsumer
+from workers.apply.consumer import BATCHES_AT_ONCE, ApplyConsumer, DeadLetterConsumer
 from workers.apply.crm_consumer import CrmConsumer
 from workers.apply.due import DuePublisher
 
@@ -30,8 +30,14 @@ async def serve(settings: Settings, companies: Companies, stop: asyncio.Event) -
     Starts without Postgres or RabbitMQ, and waits for them. Raises ConfigurationError when the admin port is taken.
     """
     topology = settings.topology
-    # A connection for each consumer, and one for /readyz.
-    pool = create_pool(settings.database_url.get_secret_value(), "apply", min_size=0, max_size=len(topology.apply) + 3)
+    # A connection for each batch, for each of the other consumers, and one for /readyz.
+    pool = create_pool(
+        settings.database_url.get_secret_value(),
+        "apply",
+        min_size=0,
+        max_size=BATCHES_AT_ONCE * len(topology.apply) + 3,
+        by_key=True,
+    )
     runner = web.AppRunner(create_admin_app(lambda: _readiness(pool, stop)), access_log=None)
     try:
         port = await start_site(

@@ -21,16 +21,19 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-async def settle(pool: Pool, messages: Sequence[ReadMessage], companies: Companies) -> Settled:
+async def settle(
+    pool: Pool, messages: Sequence[ReadMessage], companies: Companies, *, announce: bool = True
+) -> Settled:
     """Apply the callbacks of some messages, each once; set aside, alone, what the database refuses for its content.
 
+    `announce`: the persons that become due are going to be announced, so the sweep may leave them alone for a while.
     Raises what asyncpg raises when the environment is to blame: then nothing was changed, and the batch can be tried
     again.
     """
     receipts = [callback.receipt for message in messages for callback in message.callbacks]
     return await settle_items(
         receipts,
-        lambda refused: _apply(pool, messages, companies, refused),
+        lambda refused: _apply(pool, messages, companies, refused, announce=announce),
         lambda tried: _try(pool, messages, companies, set(tried)),
     )
 
@@ -82,10 +85,15 @@ def _report(error: Exception, items: int) -> None:
 
 
 async def _apply(
-    pool: Pool, messages: Sequence[ReadMessage], companies: Companies, refused: Mapping[Receipt, MessageError]
+    pool: Pool,
+    messages: Sequence[ReadMessage],
+    companies: Companies,
+    refused: Mapping[Receipt, MessageError],
+    *,
+    announce: bool = True,
 ) -> Settled:
     async def work(mirror: Mirror) -> Settled:
-        return await apply_messages(mirror, messages, companies, refused)
+        return await apply_messages(mirror, messages, companies, refused, announce=announce)
 
     company_keys = [message.message.company_key for message in messages]
     while True:

@@ -53,14 +53,21 @@ class Settled:
     redelivered: int = 0
     """Messages that had been dealt with before, and were skipped."""
     due: list[PersonDue] = field(default_factory=list)
-    """Persons put into the outbox."""
+    """Persons put into the outbox, to be announced."""
 
 
 async def apply_messages(
-    mirror: Mirror, messages: Sequence[ReadMessage], companies: Companies, refused: Mapping[Receipt, MessageError]
+    mirror: Mirror,
+    messages: Sequence[ReadMessage],
+    companies: Companies,
+    refused: Mapping[Receipt, MessageError],
+    *,
+    announce: bool = True,
 ) -> Settled:
     """Apply the callbacks of some messages. `refused` are those the database has refused before: they are set aside.
 
+    The rows of persons come last, because other transactions wait for those most talked about until this one commits.
+    `announce`: see `settle`.
     Every message leaves its row in callback_messages, and every callback one outcome. Raises AppliedElsewhereError, and
     what asyncpg raises.
     """
@@ -77,13 +84,13 @@ async def apply_messages(
         settled.outcomes[receipt] = Outcome.QUARANTINED if receipt in unreadable else Outcome.DEAD_LETTERED
     claimed = await _claim(mirror, [callback for callback in callbacks if callback.receipt not in set_aside], settled)
     marks = await mark_events(mirror.connection, [event for _, event, _ in claimed], companies)
-    facts = [event for (_, event, _), mark in zip(claimed, marks, strict=True) if mark is Mark.FACT]
-    await _apply_events(mirror, facts, companies, settled)
     await _log_events(mirror, claimed, marks)
     await _set_aside(
         mirror, [(callback, set_aside[callback.receipt]) for callback in callbacks if callback.receipt in set_aside]
     )
     await _record(mirror, fresh, settled)
+    facts = [event for (_, event, _), mark in zip(claimed, marks, strict=True) if mark is Mark.FACT]
+    await _apply_events(mirror, facts, companies, settled, announce=announce)
     return settled
 
 
@@ -140,7 +147,9 @@ def _rounds(callbacks: Iterable[ReadCallback], settled: Settled) -> list[dict[UU
     return rounds
 
 
-async def _apply_events(mirror: Mirror, events: Sequence[Event], companies: Companies, settled: Settled) -> None:
+async def _apply_events(
+    mirror: Mirror, events: Sequence[Event], companies: Companies, settled: Settled, *, announce: bool
+) -> None:
     """Fold the events' facts into the mirror, company by company, and request the syncs that follow from them."""
     by_company: defaultdict[str, list[Event]] = defaultdict(list)
     for event in events:
@@ -153,16 +162,10 @@ async def _apply_events(mirror: Mirror, events: Sequence[Event], companies: Comp
             if event.callback_type is CallbackType.SUBSCRIPTION_ADDED
             for fact in event.facts
         }
-        settled.due += await _request_syncs(mirror, company_key, subscribed, companies)
-
-
-async def _request_syncs(
-    mirror: Mirror, company_key: str, person_uids: set[UUID], companies: Companies
-) -> list[PersonDue]:
-    company = companies.get(company_key)
-    if company is None:
-        return []
-    return await request_after_subscription(mirror.connection, company, person_uids)
+        company = companies.get(company_key)
+        if company is not None:
+            due = await request_after_subscription(mirror.connection, company, subscribed, announce=announce)
+            settled.due += due if announce else []
 
 
 async def _log_events(

@@ -1,10 +1,16 @@
--- Put persons we have no profile of into the outbox, to be read from Vibes. $1 text company, $2 uuid[] persons. Returns
--- those that are due now; should their message get lost, a sweep finds them 15 seconds later.
+-- Put persons we have no profile of into the outbox, to be read from Vibes. $1 text company, $2 uuid[] persons of it, $3
+-- double precision in how many seconds the sweep may take them: at once, or only if their message gets lost. Returns them.
+-- OFFSET 0 keeps the look-up by key whatever the planner thinks of the table's size.
 INSERT INTO person_sync AS sync (company_key, person_uid, status, desired_version, next_attempt_at)
-SELECT p.company_key, p.person_uid, 'pending', 1, now() + interval '15 seconds'
-FROM persons AS p
-WHERE p.company_key = $1 AND p.person_uid = ANY ($2::uuid[]) AND p.profile_at IS NULL
-ORDER BY p.person_uid
+SELECT $1, unknown.person_uid, 'pending', 1, now() + make_interval(secs => $3::double precision)
+FROM unnest($2::uuid[]) AS told (person_uid)
+CROSS JOIN LATERAL (
+    SELECT person_uid
+    FROM persons
+    WHERE person_uid = told.person_uid AND profile_at IS NULL
+    OFFSET 0
+) AS unknown
+ORDER BY unknown.person_uid
 ON CONFLICT (company_key, person_uid) DO UPDATE SET
     status = 'pending',
     desired_version = sync.desired_version + 1,

@@ -12,7 +12,7 @@ from schemas.broker_message import ReceivedCallback
 
 def waiting(body: bytes = b"{}") -> Waiting:
     callback = ReceivedCallback(body, datetime(2026, 1, 1, tzinfo=UTC), "192.0.2.1", "POST", "main")
-    return Waiting(callback, asyncio.get_running_loop().create_future())
+    return Waiting(callback, asyncio.get_running_loop().create_future(), "acme", deadline=0.0)
 
 
 def bodies(group: Group | None) -> list[bytes]:
