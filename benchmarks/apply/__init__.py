@@ -1,0 +1,86 @@
+"""Callbacks from full queues into the database: how fast, next to what is possible, and to other ways."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks.apply.backlog import COMPANY, GROUP, count
+from benchmarks.apply.ceiling import BATCH, Ceiling
+from benchmarks.apply.drain import Drained
+from benchmarks.apply.faststream import faststream_rate
+from benchmarks.apply.ours import ONE_AT_A_TIME, ours
+from benchmarks.traffic import callbacks
+from deploy.local.stack import Stack
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many callbacks, for how many rounds."""
+
+    rounds: int
+    ours: int
+    per_event: int
+    faststream: int
+    processes: tuple[int, ...]
+    """To scale out to."""
+
+
+FULL = Size(rounds=3, ours=40_000, per_event=1200, faststream=5000, processes=(2, 4))
+QUICK = Size(rounds=1, ours=6000, per_event=300, faststream=800, processes=(2,))
+
+
+def run(console: Console, quick: bool) -> dict[str, Any]:
+    """Measure round by round, so that what disturbs the machine disturbs all alike. Raises ServiceError."""
+    size = QUICK if quick else FULL
+    bodies = callbacks(size.ours)
+    others = callbacks(size.per_event, first=size.ours)
+    some = bodies[: size.faststream]
+    rates: dict[str, list[float]] = {name: [] for name in ("ceiling", "per_event", "faststream", "ours")}
+    drains: list[Drained] = []
+    with Stack((COMPANY,), parts=()) as blank:
+        console.print(f"apply: recording the statements for {size.ours} callbacks")
+        ceiling = Ceiling(blank, bodies, count(bodies))
+        for number in range(1, size.rounds + 1):
+            console.print(f"apply: round {number} of {size.rounds}")
+            rates["ceiling"].append(ceiling.rate())
+            rates["faststream"].append(faststream_rate(blank, some, count(some)))
+            with ours() as pipeline:
+                rates["per_event"].append(pipeline.drain(others, group=1, settings=ONE_AT_A_TIME).rate)
+                drains.append(pipeline.drain(bodies))
+                rates["ours"].append(drains[-1].rate)
+        two_connections = ceiling.rate(connections=2)
+    scale_out = {"1": round(median(rates["ours"]))}
+    for processes in size.processes:
+        console.print(f"apply: {processes} processes")
+        with ours() as pipeline:
+            scale_out[str(processes)] = round(pipeline.drain(bodies, processes=processes).rate)
+    return {
+        **{name: round(median(found)) for name, found in rates.items()},
+        "scale_out": scale_out,
+        "ceiling_two_connections": round(two_connections),
+        "cpu_us_per_event": _cpu_cost(drains),
+        "spread": {name: _spread(found) for name, found in rates.items()},
+        "rounds": size.rounds,
+        "callbacks": size.ours,
+        "callbacks_a_message": GROUP,
+        "callbacks_a_transaction": {
+            "ceiling": BATCH,
+            "ours": round(median(each.total / each.transactions for each in drains)),
+        },
+    }
+
+
+def _cpu_cost(drains: Sequence[Drained]) -> dict[str, float | None]:
+    """Return what one event costs the apply process, and the PostgreSQL server; None when that runs elsewhere."""
+    servers = [each.postgres_cpu_seconds for each in drains if each.postgres_cpu_seconds is not None]
+    return {
+        "apply": round(median(each.apply_cpu_seconds / each.total for each in drains) * 1e6, 1),
+        "postgres": round(median(servers) / drains[0].total * 1e6, 1) if servers else None,
+    }
+
+
+def _spread(rates: Sequence[float]) -> dict[str, int]:
+    return {"least": round(min(rates)), "most": round(max(rates))}

@@ -1,0 +1,120 @@
+"""Databases of several sizes, and the same callbacks drained into each of them in turn."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import asyncpg
+from rich.console import Console
+
+from benchmarks import bodies, traffic
+from benchmarks.growth.claims import claim_cost
+from benchmarks.growth.history import COMPANY, persons_of
+from benchmarks.ingest.queues import Queues
+from benchmarks.memory.clean import require_accounted, require_running
+from benchmarks.memory.drain import Drain, drain
+from benchmarks.memory.temporary import topology_of
+from benchmarks.queued import fill
+from deploy.local.errors import ServiceError
+from deploy.local.stack import Stack
+
+_STATISTICS = "ANALYZE callback_ledger, callback_messages, persons, person_identities, subscriptions, person_sync"
+_PERSONS = "SELECT count(*), count(*) FILTER (WHERE greatest(seen_mdn_at, profile_event_date) >= $1) FROM persons"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured."""
+
+    warm_up: int
+    """Callbacks that are applied before, 0 for none."""
+    callbacks: int
+    """Of a round."""
+    rounds: int
+    claims: int
+    """Statements of a round that claim keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one database did."""
+
+    drain: Drain
+    claim_us: float
+    """For each key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """A stack whose database holds a history already."""
+
+    stack: Stack
+    queues: Queues
+    events: int
+    """Of the history."""
+
+    def apply(self, callbacks: Sequence[bytes]) -> Drain:
+        """Queue these callbacks and have one apply process drain them. Raises ServiceError when that was not clean."""
+        since = datetime.now(UTC)
+        asyncio.run(fill(self.stack.environment["AMQP_URL"], topology_of(self.stack), COMPANY, callbacks))
+        drained = drain(self.stack, len(callbacks), since, self._check)
+        self._check()
+        return drained
+
+    def analyze(self) -> None:
+        """Have PostgreSQL look at its tables, as it does by itself within a minute of a new database's life."""
+        asyncio.run(_fetch(self.stack.database_url, _STATISTICS))
+
+    def claim(self, statements: int, seed: int) -> float:
+        """Return the microseconds it takes to claim a key."""
+        return asyncio.run(claim_cost(self.stack.database_url, statements, seed))
+
+    def persons(self) -> tuple[int, int]:
+        """Return how many persons of the history, and how many new ones, the callbacks were about.
+
+        Raises ServiceError when none was known: the history has to be about the same persons as the traffic.
+        """
+        begin = datetime.fromisoformat(bodies.moment(0))
+        ((there, told),) = asyncio.run(_fetch(self.stack.database_url, _PERSONS, begin))
+        new = there - persons_of(self.events)
+        known = told - new
+        if self.events and not known:
+            raise ServiceError("no callback was about a person of the history: benchmarks/growth/sql names other ids")
+        return known, new
+
+    def _check(self) -> None:
+        require_running(self.stack)
+        self.queues.check_not_blocked()
+
+
+def take_turns(databases: Mapping[str, Grown], size: Size, console: Console) -> dict[str, list[Round]]:
+    """Give every database the same callbacks, round after round, every other time in reverse order.
+
+    So what else the machine does hits all alike, and the first figure of the empty database can be compared with its
+    last. In the end the audit has to find every callback. Raises ServiceError.
+    """
+    if size.warm_up:
+        callbacks = traffic.callbacks(size.warm_up)
+        for grown in databases.values():
+            grown.apply(callbacks)
+            grown.analyze()
+    rounds: dict[str, list[Round]] = {name: [] for name in databases}
+    for number in range(size.rounds):
+        callbacks = traffic.callbacks(size.callbacks, first=size.warm_up + number * size.callbacks)
+        order = list(databases.items())
+        for name, grown in order if number % 2 == 0 else reversed(order):
+            rounds[name].append(Round(grown.apply(callbacks), grown.claim(size.claims, number)))
+        told = ", ".join(f"{name} {done[-1].drain.rate:,.0f}" for name, done in rounds.items())
+        console.print(f"apply: {told} events/s", soft_wrap=True)
+    for grown in databases.values():
+        require_accounted(grown.stack, grown.events + size.warm_up + size.rounds * size.callbacks)
+    return rounds
+
+
+async def _fetch(database_url: str, statement: str, *arguments: object) -> list[asyncpg.Record]:
+    connection = await asyncpg.connect(database_url)
+    try:
+        return await connection.fetch(statement, *arguments)
+    finally:
+        await connection.close()

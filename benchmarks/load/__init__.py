@@ -1,0 +1,1 @@
+"""What sends callbacks: wrk for closed loops, a client of our own for open ones."""
