@@ -120,10 +120,13 @@ class Groups:
                 return Group(lane, taken)
         return None
 
-    def settled(self, group: Group) -> bool:
-        """Note that the group is no longer in flight; return whether another one of its company may leave now."""
+    def may_one_leave(self) -> bool:
+        """Tell whether `take` would find something."""
+        return any(map(self._may_leave, self._turns))
+
+    def settled(self, group: Group) -> None:
+        """Note that the group is no longer in flight."""
         group.lane.in_flight -= 1
-        return bool(group.lane.waiting) and self._may_leave(group.lane)
 
     def refuse_all(self, refusal: Refusal) -> None:
         """Refuse everything that waits."""

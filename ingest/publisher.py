@@ -1,10 +1,12 @@
 """Publishes groups of callbacks and waits for the broker's confirms."""
 
 import asyncio
+from functools import cache
 
 import structlog
 from aio_pika.abc import AbstractConnection
 from aio_pika.exceptions import PublishError
+from prometheus_client import Counter
 
 from ingest.answers import CONNECTION_LOST, DEADLINE, DRAINING, UNEXPECTED, UNROUTABLE, Refusal
 from ingest.broker_health import BrokerHealth
@@ -13,6 +15,7 @@ from ingest.exchange import CallbackExchange, Terms
 from ingest.groups import Answer, Group, Groups, Waiting
 from ingest.ids import uuid7
 from ingest.session import until_first_ends, watch_blocked
+from ingest.wake import Wake
 from runtime import metrics
 from runtime.amqp import BROKER_ERRORS, keep_connected
 from runtime.lifecycle import wait_or_stop
@@ -25,6 +28,11 @@ _REPORT_TICK_SECONDS = 0.25
 _QUIET_SECONDS = 1.0
 _WORTH_A_MESSAGE = 32
 """Callbacks. A message costs ingest, and the broker, about as much CPU as so many callbacks in one."""
+
+
+@cache
+def _accepted(company_key: str) -> Counter:
+    return metrics.INGEST_ANSWERS.labels(company_key, "202", "accepted")
 
 
 class Publisher:
@@ -46,7 +54,7 @@ class Publisher:
             settings.ingest_deadline_seconds, settings.ingest_publishes_in_flight, self._loop.time()
         )
         self._terms = Terms(self.ingest_id, settings.topology, settings.amqp_heartbeat_seconds)
-        self._work = asyncio.Event()
+        self._work = Wake(self._loop)
         self._unblocked = asyncio.Event()
         self._draining = asyncio.Event()
         self._finished = asyncio.Event()
@@ -80,7 +88,7 @@ class Publisher:
             return hopeless
         waiting = Waiting(callback, self._loop.create_future(), company_key, deadline)
         if self._groups.add(company_key, waiting):
-            self._work.set()
+            self._work.wake_one()
         self._deadlines.watch(waiting)
         return await waiting.answer
 
@@ -134,22 +142,20 @@ class Publisher:
     async def _publish_groups(self, exchange: CallbackExchange) -> None:
         """Publish group after group. Several of these run at a time."""
         while True:
-            await self._work.wait()
-            if not self._unblocked.is_set():
-                await self._unblocked.wait()
-                continue
+            await self._unblocked.wait()
             group = self._groups.take()
             if group is None:
-                self._work.clear()
+                await self._work.wait()
                 continue
+            if self._groups.may_one_leave():
+                self._work.wake_one()
             metrics.INGEST_GROUP_CALLBACKS.observe(len(group.waiting))
             try:
                 await self._publish_group(exchange, group)
             finally:
                 group.refuse(CONNECTION_LOST)
+                self._groups.settled(group)
                 self._deadlines.forget_answered()
-                if self._groups.settled(group):
-                    self._work.set()
 
     async def _publish_group(self, exchange: CallbackExchange, group: Group) -> None:
         try:
@@ -166,4 +172,4 @@ class Publisher:
             group.refuse(result)
         else:
             given = group.confirm(result, self._loop.time())
-            metrics.INGEST_ANSWERS.labels(group.lane.company_key, "202", "accepted").inc(given)
+            _accepted(group.lane.company_key).inc(given)
