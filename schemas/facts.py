@@ -1,19 +1,18 @@
 """What an event tells about persons and their stays. Facts are folded into state by `workers.mirror`.
 
 A fact never depends on when or how often it arrived, only on what Vibes said: that is what makes the state the same in
-whatever order, and however often, the same callbacks are applied.
+whatever order, and however often, the same callbacks are applied. Facts are tuples, because some are made for each
+callback, and a frozen dataclass takes several times as long to make (docs/performance.md, "Apply").
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 """Stands for "no start was told"; `-infinity` in the database."""
 
 
-@dataclass(frozen=True, slots=True)
-class PersonIdentity:
+class PersonIdentity(NamedTuple):
     """The ids of Vibes by which an event names a person; at least one is there.
 
     Two ids in one event always mean the same person (docs/vibes.md, "Persons").
@@ -22,13 +21,8 @@ class PersonIdentity:
     person_id: str | None
     person_key: str | None
 
-    def __post_init__(self) -> None:
-        if not (self.person_id or self.person_key):
-            raise ValueError("a person needs a person_id or a person_key")
 
-
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(NamedTuple):
     """The complete state of a person at `at`, as a person_added or person_updated tells it.
 
     It replaces the profile before: a custom field that is missing is gone.
@@ -50,8 +44,7 @@ class Profile:
     updated_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(NamedTuple):
     """What a subscription event repeats of the person: it fills in what no profile has told yet."""
 
     person: PersonIdentity
@@ -62,16 +55,14 @@ class Sighting:
     mdn_e164: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class OptIn:
+class OptIn(NamedTuple):
     """Proof that a stay began."""
 
     event_date: datetime
     event_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class OptOut:
+class OptOut(NamedTuple):
     """Proof that a stay ended."""
 
     date: datetime
@@ -80,8 +71,7 @@ class OptOut:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Stay:
+class Stay(NamedTuple):
     """What one event tells about one stay: that it began, or that it ended."""
 
     person: PersonIdentity

@@ -54,12 +54,12 @@ async def request_writes_about(
 
 
 async def request_after_subscription(
-    connection: Connection, company: Company, person_uids: Collection[UUID], *, announce: bool = True
+    connection: Connection, company: Company, person_uids: Collection[UUID], *, announce: int = 1000
 ) -> list[PersonDue]:
     """Have persons who subscribed read from Vibes, if we know nothing about them, and what the CRM has on them written.
 
-    For a person who has to be read first the latter follows from that. Returns those that are due now; `announce`: they
-    are going to be announced to the person workers, so that the sweep has to look for them only if that gets lost.
+    For a person who has to be read first the latter follows from that. Returns those to be announced to the person
+    workers, at most `announce`; the sweep finds the others.
     """
     if not person_uids or not company.has_api:
         return []
@@ -71,6 +71,7 @@ async def request_after_subscription(
         statement("request_person_syncs"),
         company.company_key,
         sorted(person_uids, key=str),
-        _LOST_AFTER_SECONDS if announce else 0.0,
+        announce,
+        _LOST_AFTER_SECONDS,
     )
-    return [PersonDue(company.company_key, row["person_uid"]) for row in rows]
+    return [PersonDue(company.company_key, row["person_uid"]) for row in rows if row["announced"]]

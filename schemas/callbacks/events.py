@@ -1,9 +1,8 @@
 """From a callback's body to the event it carries: what is logged, what deduplicates it, and the facts it tells."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from schemas.callbacks.bodies import (
@@ -27,8 +26,7 @@ from schemas.values import normalise_mdn
 AnyPerson = TypeVar("AnyPerson", bound=PersonReference)
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """What one callback carries."""
 
     company_key: str
@@ -72,7 +70,8 @@ def read_event(
         raise MessageError("unknown_type")
     model = BODIES[callback_type].model_validate(json_body.object)
     event_id = model.event_id or f"sha256:{json_body.hash.hex}"
-    lifted = _LIFT.get(type(model), _lift_nothing)(model, _Context(callback_type, event_id, default_country))
+    lift: Callable[[Any, _Context], _Lifted] = _LIFT.get(type(model), _lift_nothing)
+    lifted = lift(model, _Context(callback_type, event_id, default_country))
     return Event(
         company_key=company_key,
         callback_type=callback_type,
@@ -109,19 +108,17 @@ def profile_of(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Context:
+class _Context(NamedTuple):
     callback_type: CallbackType
     event_id: str
     default_country: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Lifted:
+class _Lifted(NamedTuple):
     person: PersonReference | None = None
     list_id: str | None = None
     reason: str | None = None
-    facts: tuple[Fact, ...] = field(default=())
+    facts: tuple[Fact, ...] = ()
 
 
 def _lift_subscription(body: SubscriptionBody, context: _Context) -> _Lifted:

@@ -6,8 +6,7 @@ import io
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -22,8 +21,7 @@ _KINDS = {list: "an array", str: "a string", int: "a number", float: "a number",
 _MAX_INFLATED_BYTES = 16 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class JsonBody:
+class JsonBody(NamedTuple):
     """A body that is a JSON object."""
 
     object: dict[str, Any]

@@ -62,7 +62,7 @@ class ApplyConsumer:
             await asyncio.sleep(0)  # the other batch's answer from Postgres may be here
         started = time.monotonic()
         await until_done(lambda: set_aside_unreadable(self._pool, batch.unreadable), self._stop)
-        announce = self._due.has_room()
+        announce = self._due.room()
         settled = await until_done(lambda: settle(self._pool, messages, self._companies, announce=announce), self._stop)
         self._due.publish(settled.due)
         _measure(messages, settled, time.monotonic() - started)
@@ -88,21 +88,13 @@ class DeadLetterConsumer:
 
 
 def _measure(messages: list[ReadMessage], settled: Settled, seconds: float) -> None:
-    outcomes: dict[tuple[str, str], int] = {}
-    oldest = None
-    for message in messages:
-        for callback in message.callbacks:
-            received_at = callback.received.received_at
-            oldest = received_at if oldest is None else min(oldest, received_at)
-            outcome = settled.outcomes.get(callback.receipt)
-            if outcome is not None:
-                key = (callback.company_key, outcome.name.lower())
-                outcomes[key] = outcomes.get(key, 0) + 1
-    for (company_key, name), count in outcomes.items():
-        metrics.APPLY_CALLBACKS.labels(company_key, name).inc(count)
-    metrics.APPLY_BATCH_CALLBACKS.observe(sum(outcomes.values()))
+    for (company_key, outcome), count in settled.counts.items():
+        metrics.APPLY_CALLBACKS.labels(company_key, outcome.name.lower()).inc(count)
+    metrics.APPLY_BATCH_CALLBACKS.observe(settled.counts.total())
     metrics.APPLY_TRANSACTION_SECONDS.observe(seconds)
     metrics.APPLY_REDELIVERED.inc(settled.redelivered)
     metrics.APPLY_LAST_APPLIED.set_to_current_time()
-    if oldest is not None:
-        metrics.APPLY_LAG_SECONDS.set((datetime.now(UTC) - oldest).total_seconds())
+    # A message's first callback is its oldest.
+    received = [message.callbacks[0].received.received_at for message in messages if message.callbacks]
+    if received:
+        metrics.APPLY_LAG_SECONDS.set((datetime.now(UTC) - min(received)).total_seconds())

@@ -20,9 +20,9 @@ from workers.publish_due import WINDOW, publish_due
 log = structlog.get_logger()
 
 _MAX_WAITING = 10_000
-_A_SECOND = 200
+_A_SECOND = 50
 """Persons one process announces. Vibes takes 100 calls a second of a company; whoever is due beyond that has to wait in
-any case: in the outbox, where it costs nothing."""
+any case: in the outbox, where it costs nothing, and the sweep looks there every second."""
 
 
 class DuePublisher:
@@ -35,12 +35,12 @@ class DuePublisher:
         self._second = 0
         self._announced = 0
 
-    def has_room(self) -> bool:
-        """Tell whether persons that become due now should be announced, or be left to the sweep at once."""
+    def room(self) -> int:
+        """Return how many more persons should be announced in this second; the others are left to the sweep."""
         second = int(time.monotonic())
         if second != self._second:
             self._second, self._announced = second, 0
-        return self._announced < _A_SECOND
+        return max(0, _A_SECOND - self._announced)
 
     def publish(self, due: Sequence[PersonDue]) -> None:
         """Take over what is to be published; returns at once."""

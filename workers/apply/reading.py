@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 from uuid import UUID
 
 from runtime.companies import Companies
@@ -24,8 +25,7 @@ Receipt = tuple[UUID, int]
 """Which callback: the broker message that carried it, and its place in there."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadCallback:
+class ReadCallback(NamedTuple):
     """A callback and the event read from it, or why none could be read."""
 
     receipt: Receipt

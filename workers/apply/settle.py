@@ -21,12 +21,10 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-async def settle(
-    pool: Pool, messages: Sequence[ReadMessage], companies: Companies, *, announce: bool = True
-) -> Settled:
+async def settle(pool: Pool, messages: Sequence[ReadMessage], companies: Companies, *, announce: int = 1000) -> Settled:
     """Apply the callbacks of some messages, each once; set aside, alone, what the database refuses for its content.
 
-    `announce`: the persons that become due are going to be announced, so the sweep may leave them alone for a while.
+    `announce`: so many of the persons that become due are returned to be announced, at most.
     Raises what asyncpg raises when the environment is to blame: then nothing was changed, and the batch can be tried
     again.
     """
@@ -90,7 +88,7 @@ async def _apply(
     companies: Companies,
     refused: Mapping[Receipt, MessageError],
     *,
-    announce: bool = True,
+    announce: int = 0,
 ) -> Settled:
     async def work(mirror: Mirror) -> Settled:
         return await apply_messages(mirror, messages, companies, refused, announce=announce)

@@ -1,6 +1,6 @@
 """What one apply transaction does: claim, mark, fold, request syncs, log, set aside, record."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -52,6 +52,8 @@ class Settled:
     outcomes: dict[Receipt, Outcome] = field(default_factory=dict)
     redelivered: int = 0
     """Messages that had been dealt with before, and were skipped."""
+    counts: Counter[tuple[str, Outcome]] = field(default_factory=Counter)
+    """How many callbacks of each company came to each outcome."""
     due: list[PersonDue] = field(default_factory=list)
     """Persons put into the outbox, to be announced."""
 
@@ -62,7 +64,7 @@ async def apply_messages(
     companies: Companies,
     refused: Mapping[Receipt, MessageError],
     *,
-    announce: bool = True,
+    announce: int = 0,
 ) -> Settled:
     """Apply the callbacks of some messages. `refused` are those the database has refused before: they are set aside.
 
@@ -77,12 +79,13 @@ async def apply_messages(
     set_aside = {
         callback.receipt: problem
         for callback in callbacks
-        if (problem := callback.problem or refused.get(callback.receipt)) is not None
+        if (problem := callback.problem or (refused and refused.get(callback.receipt)) or None) is not None
     }
     unreadable = {callback.receipt for callback in callbacks if callback.problem is not None}
     for receipt in set_aside:
         settled.outcomes[receipt] = Outcome.QUARANTINED if receipt in unreadable else Outcome.DEAD_LETTERED
-    claimed = await _claim(mirror, [callback for callback in callbacks if callback.receipt not in set_aside], settled)
+    good = [callback for callback in callbacks if callback.receipt not in set_aside] if set_aside else callbacks
+    claimed = await _claim(mirror, good, settled)
     marks = await mark_events(mirror.connection, [event for _, event, _ in claimed], companies)
     await _log_events(mirror, claimed, marks)
     await _set_aside(
@@ -148,7 +151,7 @@ def _rounds(callbacks: Iterable[ReadCallback], settled: Settled) -> list[dict[UU
 
 
 async def _apply_events(
-    mirror: Mirror, events: Sequence[Event], companies: Companies, settled: Settled, *, announce: bool
+    mirror: Mirror, events: Sequence[Event], companies: Companies, settled: Settled, *, announce: int
 ) -> None:
     """Fold the events' facts into the mirror, company by company, and request the syncs that follow from them."""
     by_company: defaultdict[str, list[Event]] = defaultdict(list)
@@ -164,8 +167,8 @@ async def _apply_events(
         }
         company = companies.get(company_key)
         if company is not None:
-            due = await request_after_subscription(mirror.connection, company, subscribed, announce=announce)
-            settled.due += due if announce else []
+            room = max(0, announce - len(settled.due))
+            settled.due += await request_after_subscription(mirror.connection, company, subscribed, announce=room)
 
 
 async def _log_events(
@@ -233,7 +236,7 @@ def _dead_letter_row(callback: ReadCallback, problem: MessageError) -> tuple[Any
 
 
 async def _record(mirror: Mirror, messages: Sequence[ReadMessage], settled: Settled) -> None:
-    rows = [_message_row(message, settled.outcomes) for message in messages]
+    rows = [_message_row(message, settled) for message in messages]
     if rows:
         columns = [list(column) for column in zip(*rows, strict=True)]
         recorded = await mirror.connection.fetch(statement("insert_callback_messages"), *columns)
@@ -241,9 +244,13 @@ async def _record(mirror: Mirror, messages: Sequence[ReadMessage], settled: Sett
             raise AppliedElsewhereError
 
 
-def _message_row(message: ReadMessage, outcomes: Mapping[Receipt, Outcome]) -> tuple[Any, ...]:
-    told = "".join(outcomes[callback.receipt].value for callback in message.callbacks)
+def _message_row(message: ReadMessage, settled: Settled) -> tuple[Any, ...]:
+    told = "".join([settled.outcomes[callback.receipt].value for callback in message.callbacks])
     envelope = message.message
+    counts = [told.count(outcome.value) for outcome in Outcome]
+    for outcome, count in zip(Outcome, counts, strict=True):
+        if count:
+            settled.counts[envelope.company_key, outcome] += count
     return (
         envelope.message_id,
         envelope.company_key,
@@ -251,5 +258,5 @@ def _message_row(message: ReadMessage, outcomes: Mapping[Receipt, Outcome]) -> t
         envelope.acknowledged,
         envelope.callbacks[0].received_at if envelope.callbacks else datetime.now(UTC),
         told,
-        *(told.count(outcome.value) for outcome in Outcome),
+        *counts,
     )

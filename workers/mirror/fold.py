@@ -70,10 +70,14 @@ def fold(facts: Iterable[Fact], person_uids: Mapping[PersonIdentity, UUID]) -> S
     """Return what the facts add up to."""
     state = State()
     for fact in facts:
-        uid = person_uids[fact.person]
-        person = state.persons.setdefault(uid, PersonState())
-        person.person_id = _least(person.person_id, fact.person.person_id)
-        person.person_key = _least(person.person_key, fact.person.person_key)
+        identity = fact.person
+        uid = person_uids[identity]
+        person = state.persons.get(uid)
+        if person is None:
+            person = state.persons[uid] = PersonState(identity.person_id, identity.person_key)
+        else:
+            person.person_id = _least(person.person_id, identity.person_id)
+            person.person_key = _least(person.person_key, identity.person_key)
         match fact:
             case Profile():
                 _fold_profile(person, fact)
@@ -81,7 +85,10 @@ def fold(facts: Iterable[Fact], person_uids: Mapping[PersonIdentity, UUID]) -> S
                 _fold_sighting(person, fact)
             case Stay():
                 key = (uid, fact.list_id, fact.opt_in_date)
-                _fold_stay(state.stays.setdefault(key, StayState()), fact)
+                stay = state.stays.get(key)
+                if stay is None:
+                    stay = state.stays[key] = StayState()
+                _fold_stay(stay, fact)
     return state
 
 
@@ -111,18 +118,22 @@ def _fold_profile(person: PersonState, profile: Profile) -> None:
 def _fold_sighting(person: PersonState, seen: Sighting) -> None:
     if seen.external_person_id is not None:
         external = (seen.at, seen.external_person_id)
-        person.seen_external_person_id = max(person.seen_external_person_id or external, external)
+        if person.seen_external_person_id is None or external > person.seen_external_person_id:
+            person.seen_external_person_id = external
     if seen.mdn is not None:
         mdn = (seen.at, seen.mdn, seen.mdn_e164)
-        person.seen_mdn = max(person.seen_mdn or mdn, mdn, key=lambda told: told[:2])
+        if person.seen_mdn is None or mdn[:2] > person.seen_mdn[:2]:
+            person.seen_mdn = mdn
 
 
 def _fold_stay(stay: StayState, told: Stay) -> None:
     stay.acquisition_campaign_id = _least(stay.acquisition_campaign_id, told.acquisition_campaign_id)
     if told.opt_in is not None:
-        stay.opt_in = min(stay.opt_in or told.opt_in, told.opt_in, key=_opt_in_order)
+        known = stay.opt_in
+        stay.opt_in = told.opt_in if known is None else min(known, told.opt_in, key=_opt_in_order)
     if told.opt_out is not None:
-        stay.opt_out = min(stay.opt_out or told.opt_out, told.opt_out, key=_opt_out_order)
+        ended = stay.opt_out
+        stay.opt_out = told.opt_out if ended is None else min(ended, told.opt_out, key=_opt_out_order)
 
 
 def _opt_in_order(opt_in: OptIn) -> tuple[datetime, str]:
@@ -135,4 +146,6 @@ def _opt_out_order(opt_out: OptOut) -> tuple[datetime, datetime, str, str]:
 
 def _least(one: str | None, other: str | None) -> str | None:
     """Return the lesser of two texts; None stands for nothing told."""
-    return min((text for text in (one, other) if text is not None), default=None)
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)

@@ -32,9 +32,13 @@ class Resolution:
 
 
 def aliases_of(identity: PersonIdentity) -> list[Alias]:
-    """Return the ids of an identity, least first."""
-    found = (("person_id", identity.person_id), ("person_key", identity.person_key))
-    return [(kind, value) for kind, value in found if value]
+    """Return the ids of an identity, least first. Raises ValueError when it has none."""
+    person_id, person_key = identity
+    if person_id:
+        return [("person_id", person_id), ("person_key", person_key)] if person_key else [("person_id", person_id)]
+    if not person_key:
+        raise ValueError("a person needs a person_id or a person_key")
+    return [("person_key", person_key)]
 
 
 def uid_of(company_key: str, alias: Alias) -> UUID:
@@ -60,11 +64,14 @@ def resolve(company_key: str, identities: Iterable[PersonIdentity], known: Mappi
     person_uids: dict[Alias, UUID] = {}
     for group in _link(map(aliases_of, identities)):
         here = [alias for alias in group if alias in known]
-        uids = {known[alias] for alias in here}
-        if len(uids) > 1 or (here and min(here) > min(group)):
-            raise MergeNeededError
-        uid = uids.pop() if uids else uid_of(company_key, min(group))
-        person_uids.update(dict.fromkeys(group, uid))
+        if here:
+            uid = known[here[0]]
+            if any(known[alias] != uid for alias in here[1:]) or (len(here) < len(group) and min(here) > min(group)):
+                raise MergeNeededError
+        else:
+            uid = uid_of(company_key, min(group))
+        for alias in group:
+            person_uids[alias] = uid
     return _resolution(identities, person_uids, known)
 
 
@@ -108,9 +115,14 @@ def _link(links: Iterable[list[Alias]]) -> list[list[Alias]]:
         return alias
 
     for link in links:
-        for alias in link:
-            parent.setdefault(alias, alias)
-            parent[root(alias)] = root(link[0])
+        first = link[0]
+        if first not in parent:
+            parent[first] = first
+        for alias in link[1:]:
+            if alias not in parent:
+                parent[alias] = first
+            else:
+                parent[root(alias)] = root(first)
     groups: dict[Alias, list[Alias]] = {}
     for alias in parent:
         groups.setdefault(root(alias), []).append(alias)

@@ -1,7 +1,7 @@
 """How the mirror and Vibes differ about one person. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from schemas.facts import Profile
@@ -39,7 +39,7 @@ def as_read(profile: Profile, answer_asked: Answer) -> Profile:
     Vibes tells updated_at by the minute in places. Of two states of the same minute the one read is the later one, and
     what subscription events told of number and external id before the reading is older than it.
     """
-    return replace(profile, event_date=answer_asked.asked_at)
+    return profile._replace(event_date=answer_asked.asked_at)
 
 
 def _compare_gone(here: Here, answer: Answer, origin: Origin) -> list[Drift]:

@@ -1,7 +1,7 @@
 """How a person's stays differ. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from schemas.facts import OptIn, OptOut, PersonIdentity, Stay
@@ -96,10 +96,10 @@ def _compare_active(
 def _compare_ended(listed: ListedStay, opt_out_date: datetime, held: HeldStay | None, told: Told) -> Iterator[Drift]:
     opt_out = told.opt_out(opt_out_date, listed.opt_out_reason)
     if held is None:
-        stay = replace(_begun(listed, told), opt_out=opt_out)
+        stay = _begun(listed, told)._replace(opt_out=opt_out)
         yield Drift(Kind.STAY_MISSING, ("opt_in_date", "opt_out_date"), listed.list_id, (stay,))
         return
-    stay = replace(told.stay(held.list_id, held.opt_in_date), opt_out=opt_out)
+    stay = told.stay(held.list_id, held.opt_in_date)._replace(opt_out=opt_out)
     if held.opt_out_date is None:
         yield Drift(Kind.OPT_OUT_MISSING, ("opt_out_date",), listed.list_id, (stay,))
         return
@@ -123,7 +123,7 @@ def _differing(listed: ListedStay, listed_end: datetime, held: HeldStay, held_en
 def _begun(listed: ListedStay, told: Told) -> Stay:
     # Every documented callback has whole seconds: the late callback of this stay has to mean the same one.
     stay = told.stay(listed.list_id, cut_off(listed.opt_in_date))
-    return replace(stay, opt_in=told.opt_in(), acquisition_campaign_id=listed.acquisition_campaign_id)
+    return stay._replace(opt_in=told.opt_in(), acquisition_campaign_id=listed.acquisition_campaign_id)
 
 
 def _absent(here: Here, answer: Answer) -> Iterator[HeldStay]:
@@ -159,7 +159,7 @@ def _end(stay: HeldStay, answer: Answer, told: Told) -> Drift:
 
 
 def _ended(stay: HeldStay, date: datetime, told: Told) -> Stay:
-    return replace(told.stay(stay.list_id, stay.opt_in_date), opt_out=told.opt_out(date, RECONCILED))
+    return told.stay(stay.list_id, stay.opt_in_date)._replace(opt_out=told.opt_out(date, RECONCILED))
 
 
 def _counterpart(listed: ListedStay, stays: Sequence[HeldStay]) -> HeldStay | None:

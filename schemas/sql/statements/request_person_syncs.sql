@@ -1,8 +1,18 @@
 -- Put persons we have no profile of into the outbox, to be read from Vibes. $1 text company, $2 uuid[] persons of it, $3
--- double precision in how many seconds the sweep may take them: at once, or only if their message gets lost. Returns them.
+-- bigint how many of them are going to be announced, $4 double precision in how many seconds the sweep takes those, should
+-- that get lost; it takes the others at once. Returns those to be announced.
 -- OFFSET 0 keeps the look-up by key whatever the planner thinks of the table's size.
 INSERT INTO person_sync AS sync (company_key, person_uid, status, desired_version, next_attempt_at)
-SELECT $1, unknown.person_uid, 'pending', 1, now() + make_interval(secs => $3::double precision)
+SELECT
+    $1,
+    unknown.person_uid,
+    'pending',
+    1,
+    now() + CASE
+        WHEN row_number() OVER (ORDER BY unknown.person_uid) <= $3::bigint
+        THEN make_interval(secs => $4::double precision)
+        ELSE interval '0'
+    END
 FROM unnest($2::uuid[]) AS told (person_uid)
 CROSS JOIN LATERAL (
     SELECT person_uid
@@ -17,4 +27,4 @@ ON CONFLICT (company_key, person_uid) DO UPDATE SET
     next_attempt_at = excluded.next_attempt_at,
     requested_at = now()
 WHERE sync.status <> 'conflict'
-RETURNING person_uid
+RETURNING person_uid, next_attempt_at > now() AS announced

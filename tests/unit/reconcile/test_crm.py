@@ -39,17 +39,17 @@ def test_one_that_no_call_can_bring_about_is_handed_to_the_worker_to_flag() -> N
 
 
 def test_one_bound_to_somebody_who_has_another_external_id_now_has_moved() -> None:
-    (drift,) = differences(replace(PROFILE, external_person_id="ex2"), bound_to=PersonIdentity("P1", "K1"))
+    (drift,) = differences(PROFILE._replace(external_person_id="ex2"), bound_to=PersonIdentity("P1", "K1"))
     assert drift.remark is not None
     assert "moved" in drift.remark
 
 
 def test_one_of_somebody_else_is_left_alone() -> None:
-    assert differences(replace(PROFILE, external_person_id="ex2")) == []
+    assert differences(PROFILE._replace(external_person_id="ex2")) == []
 
 
 def test_one_with_the_number_of_a_person_without_an_external_id_is_theirs() -> None:
-    (drift,) = differences(replace(PROFILE, external_person_id=None))
+    (drift,) = differences(PROFILE._replace(external_person_id=None))
     assert drift.fields == ("external_person_id",)
 
 

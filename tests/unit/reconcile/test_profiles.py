@@ -82,9 +82,9 @@ def test_another_way_of_writing_the_same_is_no_drift(changes: dict[str, Any]) ->
 
 def test_a_choice_without_its_option_key_is_the_same_choice() -> None:
     short, full = {"id": "4", "name": "Store"}, {"id": "4", "name": "Store", "option_key": "store"}
-    told = answer(profile=replace(PROFILE, custom_fields={"shop": full}))
+    told = answer(profile=PROFILE._replace(custom_fields={"shop": full}))
     assert differences(here(profile=held(custom_fields={"shop": short})), told) == []
-    told = answer(profile=replace(PROFILE, custom_fields={"shop": short}))
+    told = answer(profile=PROFILE._replace(custom_fields={"shop": short}))
     assert differences(here(profile=held(custom_fields={"shop": full})), told) == []
 
 
@@ -96,13 +96,13 @@ def test_a_key_nobody_told_here_is_learnt() -> None:
 
 class TestVersions:
     def test_of_two_states_of_the_same_minute_the_one_read_is_the_later(self) -> None:
-        before = replace(PROFILE, event_date=LONG_AGO + DAY, custom_fields={"first_name": "Stephen"})
+        before = PROFILE._replace(event_date=LONG_AGO + DAY, custom_fields={"first_name": "Stephen"})
         drift = the_difference(here(profile=held(before)), answer())
         assert version_profile(repaired_by(drift)).version > version_profile(before).version
 
     def test_a_callback_of_a_later_change_wins_over_the_repair_in_either_order(self) -> None:
         repair = repaired_by(the_difference(replace(here(), profile=None), answer()))
-        later = replace(PROFILE, at=LONG_AGO + DAY, event_date=LONG_AGO + DAY, carrier_code="105")
+        later = PROFILE._replace(at=LONG_AGO + DAY, event_date=LONG_AGO + DAY, carrier_code="105")
         for told in ([repair, later], [later, repair]):
             (person,) = fold(told, {PERSON: UID}).persons.values()
             assert person.profile is not None
@@ -110,7 +110,7 @@ class TestVersions:
 
     def test_a_late_callback_of_an_earlier_change_does_not(self) -> None:
         repair = repaired_by(the_difference(replace(here(), profile=None), answer()))
-        late = replace(PROFILE, at=LONG_AGO - DAY, event_date=ASKED_AT + DAY, carrier_code="105")
+        late = PROFILE._replace(at=LONG_AGO - DAY, event_date=ASKED_AT + DAY, carrier_code="105")
         for told in ([repair, late], [late, repair]):
             (person,) = fold(told, {PERSON: UID}).persons.values()
             assert person.profile is not None
@@ -122,12 +122,12 @@ class TestVersions:
         assert seen.at < repair.event_date
 
     def test_a_profile_here_that_is_newer_by_vibes_own_times_stays_and_is_reported(self) -> None:
-        newer = replace(PROFILE, at=LONG_AGO + DAY, event_date=LONG_AGO + DAY, carrier_code="105")
+        newer = PROFILE._replace(at=LONG_AGO + DAY, event_date=LONG_AGO + DAY, carrier_code="105")
         drift = the_difference(here(profile=held(newer)), answer())
         assert (drift.kind, drift.fields, drift.repairable) == (Kind.PROFILE_DIFFERS, ("carrier_code",), False)
 
     def test_one_that_a_callback_told_meanwhile_is_no_drift(self) -> None:
-        newer = replace(PROFILE, at=ASKED_AT, event_date=ASKED_AT + timedelta(seconds=1), carrier_code="105")
+        newer = PROFILE._replace(at=ASKED_AT, event_date=ASKED_AT + timedelta(seconds=1), carrier_code="105")
         assert differences(here(profile=held(newer)), answer()) == []
 
 

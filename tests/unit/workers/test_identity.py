@@ -69,7 +69,7 @@ def test_a_chain_of_links_is_one_person_in_every_order() -> None:
 
 def test_an_identity_without_any_id_is_refused() -> None:
     with pytest.raises(ValueError, match="needs a person_id or a person_key"):
-        PersonIdentity(None, None)
+        aliases_of(PersonIdentity(None, None))
 
 
 def test_the_least_alias_of_an_identity_comes_first() -> None:
