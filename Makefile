@@ -4,7 +4,7 @@ SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: setup demo up bench test lint types imports pytest lock clean help
+.PHONY: setup demo up bench bench-report test lint types imports pytest lock clean help
 
 setup: ## install what is missing: .venv from the lock, RabbitMQ and wrk from the system's packages
 	@deploy/local/setup.sh
@@ -15,8 +15,11 @@ demo: setup ## run the whole pipeline against the simulator and check that no ev
 up: setup ## run the whole pipeline and stay up until Ctrl-C
 	@$(BIN)/python -m deploy.local up
 
-bench: setup ## measure the pipeline, into .run/bench.json (QUICK=1: roughly, in half a minute)
+bench: setup ## measure the pipeline, into .run/bench.json (QUICK=1: roughly, in two minutes)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+
+bench-report: setup ## put the figures of the last whole make bench, and pictures of them, into docs/
+	@$(BIN)/python -m benchmarks.report
 
 test: setup lint types imports pytest ## everything below, as CI does it
 
@@ -52,4 +55,4 @@ clean: ## remove what the other targets have made
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,48 +1,68 @@
-"""`python -m benchmarks [--quick] [--only NAME]`: run benchmarks, print a table, write `.run/bench.json`."""
+"""`python -m benchmarks [--quick] [--only NAME]`: run benchmarks, print tables, write `.run/bench.json`."""
 
 import json
 import os
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from benchmarks.effort import Effort
 from benchmarks.machine import describe
 from benchmarks.suite import BENCHMARKS
-from benchmarks.table import print_table
+from benchmarks.table import print_tables
+from benchmarks.targets import reached
 from deploy.local.errors import ServiceError
 from deploy.local.postgres import TUNED
 from deploy.local.services import Services
 
-_REPORT = Path(".run/bench.json")
+REPORT = Path(".run/bench.json")
 
 
 def bench(
-    quick: Annotated[bool, typer.Option(help="Less of everything: shows that it works, measures roughly.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Less of everything: rough figures.")] = False,
+    smoke: Annotated[bool, typer.Option("--smoke", hidden=True, help="Shows the shape only.")] = False,
     only: Annotated[list[str] | None, typer.Option(help=f"One of: {', '.join(BENCHMARKS)}.")] = None,
-    output: Annotated[Path, typer.Option(help="Where the figures are written.")] = _REPORT,
+    output: Annotated[Path, typer.Option(help="Where the figures are written.")] = REPORT,
 ) -> None:
     """Measure the pipeline on real services; the simulator stands in for Vibes."""
     console = Console(highlight=False)
     if unknown := set(only or ()) - set(BENCHMARKS):
         raise typer.BadParameter(f"no such benchmark: {', '.join(sorted(unknown))}", param_hint="--only")
+    effort = Effort.SMOKE if smoke else Effort.QUICK if quick else Effort.FULL
     console.print("starting PostgreSQL and RabbitMQ ...")
     with Services(settings=TUNED) as services:
         # The stack of each benchmark has a database and queues of its own on these.
         os.environ |= {"DATABASE_URL": services.postgres.url, "AMQP_URL": services.rabbitmq.amqp_url}
-        report = {"machine": describe(services), "quick": quick}
-        for name in only or BENCHMARKS:
-            report[name] = BENCHMARKS[name](console, quick)
-    print_table(console, report)
+        machine = describe(services)
+        report = {
+            "machine": machine,
+            "quick": effort is not Effort.FULL,
+            **_run(console, only or [*BENCHMARKS], effort),
+        }
+    report["reach"] = [each.to_json() for each in reached(report)]
+    print_tables(console, report)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(report, indent=2) + "\n")
     console.print(f"written to {output}")
 
 
+def _run(console: Console, names: Sequence[str], effort: Effort) -> dict[str, Any]:
+    parts = {}
+    for number, name in enumerate(names, start=1):
+        console.rule(f"{name} ({number} of {len(names)})", align="left", style="none")
+        began = time.monotonic()
+        parts[name] = BENCHMARKS[name](console, effort)
+        console.print(f"{name} took {(time.monotonic() - began) / 60:.1f} minutes")
+    return parts
+
+
 def main() -> int:
-    """Run; return the exit code, 1 when a service or a part of the pipeline failed."""
+    """Run; return the exit code, 1 when a service or a part failed or a run was not clean, whatever the figures."""
     try:
         typer.run(bench)
     except ServiceError as error:

@@ -9,19 +9,29 @@ from ingest.answers import BROKEN_REQUEST, OVERLOADED, SLOW_BODY, TOO_LARGE, Ref
 from ingest.pending import Share
 
 
+def read_at_once(request: web.BaseRequest, max_bytes: int) -> bytes | Refusal | None:
+    """Return the raw body if all of it is here, or why it was not taken; None: more has to be waited for.
+
+    Nearly always it is here: a small body comes in the same packet as the headers.
+    """
+    content = request.content
+    if not content.is_eof():
+        return None
+    try:
+        body = content.read_nowait()
+    except (web.RequestPayloadError, ConnectionError):
+        return BROKEN_REQUEST
+    return body if len(body) <= max_bytes else TOO_LARGE
+
+
 async def read_body(request: web.BaseRequest, max_bytes: int, share: Share, deadline: float) -> bytes | Refusal:
     """Return the raw body, or why it was not taken. `deadline` is in the event loop's time."""
     if (request.content_length or 0) > max_bytes:
         return TOO_LARGE
-    content = request.content
     try:
-        if content.is_eof():
-            # Nearly always: a small body comes in the same packet as the headers.
-            body = content.read_nowait()
-            return body if share.grow(len(body)) else OVERLOADED
         async with asyncio.timeout_at(deadline):
             await _invite(request)
-            return await _read_chunks(content, max_bytes, share)
+            return await _read_chunks(request.content, max_bytes, share)
     except TimeoutError:
         return SLOW_BODY
     except (web.RequestPayloadError, ConnectionError):

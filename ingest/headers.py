@@ -5,6 +5,7 @@ for those of proxies.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 _ALWAYS = frozenset({"content-type", "content-encoding", "user-agent"})
 _PROXY = ("x-forwarded-", "x-real-ip")
@@ -17,13 +18,24 @@ def worth_keeping(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     kept: dict[str, str] = {}
     room = MAX_HEADERS - len(_ALWAYS)
     for header, value in headers:
-        name = header.lower()
+        name = _kept_as(header)
+        if name is None:
+            continue
         if name in _ALWAYS:
             kept[name] = _clean(value)
-        elif name.startswith("x-") and not name.startswith(_PROXY) and (room or name in kept):
+        elif room or name in kept:
             room -= name not in kept
-            kept[name[:MAX_CHARACTERS]] = _clean(value)
+            kept[name] = _clean(value)
     return kept
+
+
+@lru_cache(maxsize=1024)
+def _kept_as(header: str) -> str | None:
+    """Return the name under which a header is kept; None: it is not."""
+    name = header.lower()
+    if name in _ALWAYS:
+        return name
+    return name[:MAX_CHARACTERS] if name.startswith("x-") and not name.startswith(_PROXY) else None
 
 
 def _clean(text: str) -> str:

@@ -15,7 +15,7 @@ from ingest.answers import (
     Receipt,
     Refusal,
 )
-from ingest.body import read_body
+from ingest.body import read_at_once, read_body
 from ingest.endpoints import Endpoint, Endpoints, hash_of_key
 from ingest.groups import Answer
 from ingest.headers import worth_keeping
@@ -128,7 +128,11 @@ class CallbackHandler:
         with self._pending.request() as share:
             if self._pending.is_over():
                 return OVERLOADED
-            body = await read_body(request, self._settings.ingest_max_body_bytes, share, deadline)
+            body = read_at_once(request, self._settings.ingest_max_body_bytes)
+            if body is None:
+                body = await read_body(request, self._settings.ingest_max_body_bytes, share, deadline)
+            elif isinstance(body, bytes) and not share.grow(len(body)):
+                return OVERLOADED
             if isinstance(body, Refusal):
                 return body
             callback = ReceivedCallback(

@@ -19,16 +19,18 @@ class Wake:
         try:
             await waiting
         except asyncio.CancelledError:
-            if waiting in self._waiting:
-                self._waiting.remove(waiting)
-            else:  # it was woken at the same moment, which is for another one then
+            if not waiting.cancelled():  # it was woken at the same moment, which is for another one then
                 self._one_is_on_its_way = False
                 self.wake_one()
+            elif waiting in self._waiting:
+                self._waiting.remove(waiting)
             raise
         self._one_is_on_its_way = False
 
     def wake_one(self) -> None:
         """Wake a waiter, unless one was woken that has not looked yet. Without one it has no effect."""
-        if self._waiting and not self._one_is_on_its_way:
-            self._one_is_on_its_way = True
-            self._waiting.popleft().set_result(None)
+        while self._waiting and not self._one_is_on_its_way:
+            waiting = self._waiting.popleft()
+            if not waiting.done():  # one that was cancelled may not have left yet
+                self._one_is_on_its_way = True
+                waiting.set_result(None)

@@ -32,8 +32,8 @@ async def _supervise(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     # What start-up made lives as long as the process: the collector need not look at it again.
     gc.collect()
     gc.freeze()
-    # The collector of young objects runs after so many more of them than by default (700): what a request or a batch makes
-    # is mostly freed without it, and a batch has thousands of objects alive that it would look through again and again.
+    # Look for cycles among the young objects after 10,000 more of them, not after 700: nearly all that a request or a
+    # batch makes is freed without the collector, and a batch keeps thousands alive that it would look through again.
     gc.set_threshold(10_000, 20, 20)
     await main(stop)
     log.info("process.stopped")

@@ -3,6 +3,8 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
 
+from runtime.durations import Durations
+
 REGISTRY = CollectorRegistry()
 """What /metrics shows."""
 
@@ -17,7 +19,7 @@ INGEST_ANSWERS = Counter(
     ["company_key", "status", "reason"],
     registry=REGISTRY,
 )
-INGEST_ANSWER_SECONDS = Histogram(
+INGEST_ANSWER_SECONDS = Durations(
     "vibes_ingest_answer_seconds", "From request to answer.", buckets=_SECONDS, registry=REGISTRY
 )
 INGEST_IN_FLIGHT = Gauge("vibes_ingest_in_flight_requests", "Requests without an answer yet.", registry=REGISTRY)

@@ -1,6 +1,6 @@
 """Callbacks from full queues into the database: how fast, next to what is possible, and to other ways."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -10,10 +10,13 @@ from rich.console import Console
 from benchmarks.apply.backlog import COMPANY, GROUP, count
 from benchmarks.apply.ceiling import BATCH, Ceiling
 from benchmarks.apply.drain import Drained
-from benchmarks.apply.faststream import faststream_rate
+from benchmarks.apply.faststream import ONE_STATEMENT, faststream_rate
 from benchmarks.apply.ours import ONE_AT_A_TIME, ours
+from benchmarks.effort import Effort
 from benchmarks.traffic import callbacks
 from deploy.local.stack import Stack
+
+_CONTESTANTS = ("ceiling", "per_event", "faststream", "faststream_one_statement", "ours")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +27,24 @@ class Size:
     ours: int
     per_event: int
     faststream: int
+    """Each of the two ways."""
     processes: tuple[int, ...]
     """To scale out to."""
 
 
 FULL = Size(rounds=3, ours=40_000, per_event=1200, faststream=5000, processes=(2, 4))
 QUICK = Size(rounds=1, ours=6000, per_event=300, faststream=800, processes=(2,))
+SMOKE = Size(rounds=1, ours=4000, per_event=60, faststream=200, processes=())
+SIZES = {Effort.FULL: FULL, Effort.QUICK: QUICK, Effort.SMOKE: SMOKE}
 
 
-def run(console: Console, quick: bool) -> dict[str, Any]:
+def run(console: Console, effort: Effort) -> dict[str, Any]:
     """Measure round by round, so that what disturbs the machine disturbs all alike. Raises ServiceError."""
-    size = QUICK if quick else FULL
+    size = SIZES[effort]
     bodies = callbacks(size.ours)
     others = callbacks(size.per_event, first=size.ours)
     some = bodies[: size.faststream]
-    rates: dict[str, list[float]] = {name: [] for name in ("ceiling", "per_event", "faststream", "ours")}
+    rates: dict[str, list[float]] = {name: [] for name in _CONTESTANTS}
     drains: list[Drained] = []
     with Stack((COMPANY,), parts=()) as blank:
         console.print(f"apply: recording the statements for {size.ours} callbacks")
@@ -47,6 +53,7 @@ def run(console: Console, quick: bool) -> dict[str, Any]:
             console.print(f"apply: round {number} of {size.rounds}")
             rates["ceiling"].append(ceiling.rate())
             rates["faststream"].append(faststream_rate(blank, some, count(some)))
+            rates["faststream_one_statement"].append(faststream_rate(blank, some, count(some), ONE_STATEMENT))
             with ours() as pipeline:
                 rates["per_event"].append(pipeline.drain(others, group=1, settings=ONE_AT_A_TIME).rate)
                 drains.append(pipeline.drain(bodies))
@@ -74,11 +81,16 @@ def run(console: Console, quick: bool) -> dict[str, Any]:
 
 
 def _cpu_cost(drains: Sequence[Drained]) -> dict[str, float | None]:
-    """Return what one event costs the apply process, and the PostgreSQL server; None when that runs elsewhere."""
-    servers = [each.postgres_cpu_seconds for each in drains if each.postgres_cpu_seconds is not None]
+    """Return what one event costs the apply process, and the servers; None for one that runs elsewhere."""
+
+    def cost(used: Iterable[float | None]) -> float | None:
+        costs = [seconds / each.total for each, seconds in zip(drains, used, strict=True) if seconds is not None]
+        return round(median(costs) * 1e6, 1) if costs else None
+
     return {
-        "apply": round(median(each.apply_cpu_seconds / each.total for each in drains) * 1e6, 1),
-        "postgres": round(median(servers) / drains[0].total * 1e6, 1) if servers else None,
+        "apply": cost(each.apply_cpu_seconds for each in drains),
+        "postgres": cost(each.postgres_cpu_seconds for each in drains),
+        "rabbitmq": cost(each.broker_cpu_seconds for each in drains),
     }
 
 

@@ -1,5 +1,7 @@
 """CPU time that processes have used."""
 
+from urllib.parse import urlsplit
+
 import psutil
 
 from deploy.local.errors import ServiceError
@@ -20,6 +22,23 @@ def server_of(backend_pid: int) -> psutil.Process | None:
         backend = psutil.Process(backend_pid)
         server = backend.parent()
         return server if "postgres" in backend.name() else None
+    except psutil.Error:
+        return None
+
+
+def broker_of(amqp_url: str) -> psutil.Process | None:
+    """Return the RabbitMQ node that listens at this address; None when it runs elsewhere, or cannot be seen."""
+    address = urlsplit(amqp_url)
+    if address.hostname not in ("127.0.0.1", "localhost", "::1"):
+        return None
+    try:
+        listeners = (
+            psutil.Process(each.pid)
+            for each in psutil.net_connections("tcp")
+            if each.status == psutil.CONN_LISTEN and each.pid and each.laddr and each.laddr.port == address.port
+        )
+        # In the place of a container's node its proxy may listen.
+        return next((process for process in listeners if process.name().startswith("beam")), None)
     except psutil.Error:
         return None
 

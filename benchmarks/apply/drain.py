@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import asyncpg
 import psutil
 
-from benchmarks.apply.cpu import cpu_seconds, server_cpu_seconds, server_of
+from benchmarks.apply.cpu import broker_of, cpu_seconds, server_cpu_seconds, server_of
 from benchmarks.apply.gate import held
 from benchmarks.apply.progress import follow
 from deploy.local.errors import ServiceError
@@ -35,6 +35,8 @@ class Drained:
     """Of all apply processes, without their start."""
     postgres_cpu_seconds: float | None
     """Of the whole server; None when it runs elsewhere."""
+    broker_cpu_seconds: float | None
+    """Likewise of RabbitMQ."""
 
     @property
     def rate(self) -> float:
@@ -52,6 +54,7 @@ def drain(stack: Stack, expected: int, *, processes: int = 1, settings: Mapping[
     with asyncio.Runner() as runner:
         connection = runner.run(asyncpg.connect(stack.database_url))
         server = server_of(connection.get_server_pid())
+        broker = broker_of(stack.environment["AMQP_URL"])
 
         def dealt_with() -> int:
             return int(runner.run(connection.fetchval(_DEALT_WITH)))
@@ -59,27 +62,35 @@ def drain(stack: Stack, expected: int, *, processes: int = 1, settings: Mapping[
         before, since = dealt_with(), runner.run(connection.fetchval("SELECT clock_timestamp()"))
         with held(stack.database_url, "callback_ledger"):
             parts = [stack.start(f"apply-{number}", settings) for number in range(1, processes + 1)]
-            apply_before, postgres_before = _used(parts, server)
+            before_cpu = _used(parts, server, broker)
         progress = follow(lambda: dealt_with() - before, expected, lambda: _check(parts))
-        apply_after, postgres_after = _used(parts, server)
+        after_cpu = _used(parts, server, broker)
         transactions = runner.run(connection.fetchval(_TRANSACTIONS, since))
         runner.run(connection.close())
     for part in parts:
         del stack.parts[part.name]
         part.stop()
+    apply, postgres, rabbitmq = (after - before for after, before in zip(after_cpu, before_cpu, strict=True))
     return Drained(
         progress.events,
         progress.seconds,
         expected,
         transactions,
-        apply_after - apply_before,
-        postgres_after - postgres_before if server else None,
+        apply,
+        postgres if server else None,
+        rabbitmq if broker else None,
     )
 
 
-def _used(parts: Sequence[Part], server: psutil.Process | None) -> tuple[float, float]:
-    """Return the CPU seconds of the processes, and of the server."""
-    return sum(cpu_seconds(part.process) for part in parts), server_cpu_seconds(server) if server else 0.0
+def _used(
+    parts: Sequence[Part], server: psutil.Process | None, broker: psutil.Process | None
+) -> tuple[float, float, float]:
+    """Return the CPU seconds of the processes, of the server and of the broker; 0 of what runs elsewhere."""
+    return (
+        sum(cpu_seconds(part.process) for part in parts),
+        server_cpu_seconds(server) if server else 0.0,
+        cpu_seconds(broker) if broker else 0.0,
+    )
 
 
 def _check(parts: Sequence[Part]) -> None:

@@ -1,4 +1,7 @@
-"""The same backlog for FastStream and asyncpg: one message, one event, one transaction, many of them at a time."""
+"""The same backlog for FastStream and asyncpg: one message, one event, one transaction, many of them at a time.
+
+Measured twice: the ordinary way, statement by statement, and at its best, with an event in one statement.
+"""
 
 import asyncio
 import secrets
@@ -18,6 +21,8 @@ from benchmarks.rivals.store import create_tables
 from deploy.local.errors import ServiceError
 from deploy.local.stack import Stack
 
+ONE_STATEMENT = "--one-statement"
+"""The option for its best case."""
 _EVENTS = "SELECT count(*) FROM rival.events"
 _KEYS = "SELECT count(*) FROM rival.ledger"
 _PATIENCE_SECONDS = 20.0

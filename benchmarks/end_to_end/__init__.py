@@ -8,6 +8,7 @@ import uvloop
 from rich.console import Console
 
 from benchmarks import traffic
+from benchmarks.effort import Effort
 from benchmarks.end_to_end import sustained, visible
 from benchmarks.end_to_end.pipelines import COMPANY, OURS_PARTS, Pipeline, faststream, ours
 from benchmarks.end_to_end.sustained import Round
@@ -32,11 +33,13 @@ class Size:
 
 FULL = Size(warm_up_seconds=1.0, rounds=3, round_seconds=6.0, visible_seconds=12.0)
 QUICK = Size(warm_up_seconds=0.3, rounds=1, round_seconds=1.5, visible_seconds=1.5)
+SMOKE = Size(warm_up_seconds=0.1, rounds=1, round_seconds=0.3, visible_seconds=0.3)
+SIZES = {Effort.FULL: FULL, Effort.QUICK: QUICK, Effort.SMOKE: SMOKE}
 
 
-def run(console: Console, quick: bool) -> dict[str, Any]:
+def run(console: Console, effort: Effort) -> dict[str, Any]:
     """Measure both pipelines in turn, then the delay of ours. Raises ServiceError when an event is lost or double."""
-    size = QUICK if quick else FULL
+    size = SIZES[effort]
     console.print("end to end: starting both pipelines, an ingest and an apply process each ...")
     with Stack((COMPANY,), parts=OURS_PARTS) as stack, Queues(stack.environment["AMQP_URL"]) as queues:
         pipelines = (faststream(stack), ours(stack))

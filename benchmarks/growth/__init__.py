@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmarks.effort import Effort
 from benchmarks.growth.history import COMPANY, make_history
 from benchmarks.growth.rounds import Grown, Round, Size, take_turns
 from benchmarks.growth.space import require_space
@@ -22,12 +23,19 @@ QUICK_HISTORIES = {"at_0": 0, "at_1m": 5_000, "at_10m": 20_000}
 """So few that they tell nothing but that it works."""
 FULL = Size(warm_up=5_000, callbacks=30_000, rounds=3, claims=40)
 QUICK = Size(warm_up=0, callbacks=3_000, rounds=1, claims=3)
+SMOKE_HISTORIES = {"at_0": 0, "at_1m": 500, "at_10m": 2_000}
+SMOKE = Size(warm_up=0, callbacks=1_000, rounds=1, claims=1)
+SIZES = {
+    Effort.FULL: (HISTORIES, FULL),
+    Effort.QUICK: (QUICK_HISTORIES, QUICK),
+    Effort.SMOKE: (SMOKE_HISTORIES, SMOKE),
+}
 
 
-def run(console: Console, quick: bool) -> dict[str, Any]:
+def run(console: Console, effort: Effort) -> dict[str, Any]:
     """Measure both; the backlog only if `memory` has not yet. Raises ServiceError."""
-    figures = measure(console, QUICK_HISTORIES, QUICK) if quick else measure(console, HISTORIES, FULL)
-    return {**figures, "backlog": _backlog(backlog.measure(console, backlog.QUICK if quick else backlog.FULL))}
+    figures = measure(console, *SIZES[effort])
+    return {**figures, "backlog": _backlog(backlog.measure(console, backlog.SIZES[effort]))}
 
 
 def measure(console: Console, histories: Mapping[str, int], size: Size) -> dict[str, Any]:
@@ -41,6 +49,7 @@ def measure(console: Console, histories: Mapping[str, int], size: Size) -> dict[
                 console.print(f"making the rows of {grown.events:,} events ...")
                 asyncio.run(make_history(grown.stack.database_url, grown.events))
         load_seconds = time.monotonic() - began
+        table_bytes = _bytes_an_event(databases)
         rounds = take_turns(databases, size, console)
         persons = {name: grown.persons() for name, grown in databases.items()}
     rates = {name: _medians(done) for name, done in rounds.items()}
@@ -49,6 +58,7 @@ def measure(console: Console, histories: Mapping[str, int], size: Size) -> dict[
         "ratio": {name: round(told["rate"] / rates["at_0"]["rate"], 3) for name, told in rates.items()},
         "claim_us": {name: told["claim_us"] for name, told in rates.items()},
         "wal_bytes": {name: told["wal_bytes"] for name, told in rates.items()},
+        "table_bytes": table_bytes,
         "rounds": {name: [round(item.drain.rate) for item in done] for name, done in rounds.items()},
         "events": dict(histories),
         "known_persons": {name: round(known / (known + new), 2) for name, (known, new) in persons.items()},
@@ -59,6 +69,12 @@ def measure(console: Console, histories: Mapping[str, int], size: Size) -> dict[
 def _enter(entered: ExitStack, events: int) -> Grown:
     stack = Stack((COMPANY,), parts=())
     return Grown(stack, entered.enter_context(temporary(stack)), events)
+
+
+def _bytes_an_event(databases: Mapping[str, Grown]) -> dict[str, int]:
+    """Return how much of the disk an event of each history takes, with the rows and indexes that belong to it."""
+    empty = databases["at_0"].bytes()
+    return {name: round((grown.bytes() - empty) / grown.events) for name, grown in databases.items() if grown.events}
 
 
 def _medians(rounds: Sequence[Round]) -> dict[str, float]:

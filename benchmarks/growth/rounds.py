@@ -20,6 +20,7 @@ from deploy.local.errors import ServiceError
 from deploy.local.stack import Stack
 
 _STATISTICS = "ANALYZE callback_ledger, callback_messages, persons, person_identities, subscriptions, person_sync"
+_BYTES = "SELECT pg_database_size(current_database())"
 _PERSONS = "SELECT count(*), count(*) FILTER (WHERE greatest(seen_mdn_at, profile_event_date) >= $1) FROM persons"
 
 
@@ -69,6 +70,11 @@ class Grown:
     def claim(self, statements: int, seed: int) -> float:
         """Return the microseconds it takes to claim a key."""
         return asyncio.run(claim_cost(self.stack.database_url, statements, seed))
+
+    def bytes(self) -> int:
+        """Return how much of the disk the database takes, with all its indexes."""
+        ((size,),) = asyncio.run(_fetch(self.stack.database_url, _BYTES))
+        return int(size)
 
     def persons(self) -> tuple[int, int]:
         """Return how many persons of the history, and how many new ones, the callbacks were about.

@@ -1,13 +1,15 @@
 """Rounds of a closed loop, and what makes a round count: every answer a 2xx, and every 2xx in the queue."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import psutil
 from rich.console import Console
 
+from benchmarks.apply.cpu import cpu_seconds
 from benchmarks.ingest.contestants import Contestant
 from benchmarks.ingest.queues import Queues
 from benchmarks.load.wrk import WrkResult, run_wrk
@@ -21,6 +23,10 @@ class Round:
     result: WrkResult
     cpu_us: float
     """Processor time of the contestant's processes a callback, in microseconds."""
+    broker_cpu_us: float | None
+    """Likewise of RabbitMQ; None when it runs elsewhere, or has nothing to do."""
+    callbacks_a_message: float | None
+    """On average; None for who queues none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,8 @@ class Ring:
     queues: Queues
     bodies_file: Path
     console: Console
+    broker: psutil.Process | None
+    """None when it runs elsewhere."""
 
     def rounds(
         self, contestants: Sequence[Contestant], *, connections: int, seconds: int, count: int
@@ -50,28 +58,39 @@ class Ring:
     def round(self, contestant: Contestant, *, connections: int, seconds: int) -> Round:
         """Run wrk against one contestant and check that the round was clean. Raises ServiceError."""
         self.queues.empty(contestant.queues)
-        before = contestant.cpu_seconds()
+        before, broker_before = contestant.cpu_seconds(), self._broker_seconds()
         result = run_wrk(contestant.url, self.bodies_file, connections=connections, seconds=seconds)
-        used = contestant.cpu_seconds() - before
+        used, broker_used = contestant.cpu_seconds() - before, self._broker_seconds() - broker_before
         contestant.check()
         self.queues.check_not_blocked()
         _check_answers(contestant, result)
-        if contestant.queues:
-            # A connection has one request under way at most. wrk hangs up on these at its end: they may have been
-            # stored, and have been if the contestant had read them, but wrk did not count an answer.
-            check_kept(self.queues, contestant, at_least=result.acknowledged, at_most=result.acknowledged + connections)
-        return Round(result, used / result.requests * 1e6)
+        cpu_us = used / result.requests * 1e6
+        if not contestant.queues:
+            return Round(result, cpu_us, None, None)
+        # A connection has one request under way at most. wrk hangs up on these at its end: they may have been
+        # stored, and have been if the contestant had read them, but wrk did not count an answer.
+        grouped = check_kept(
+            self.queues, contestant, at_least=result.acknowledged, at_most=result.acknowledged + connections
+        )
+        return Round(result, cpu_us, broker_used / result.requests * 1e6 if self.broker else None, grouped)
+
+    def _broker_seconds(self) -> float:
+        return cpu_seconds(self.broker) if self.broker else 0.0
 
 
-def check_kept(queues: Queues, contestant: Contestant, *, at_least: int, at_most: int) -> None:
-    """Empty the contestant's queues; raise ServiceError unless they held that many callbacks."""
-    queues.wait_until_still(contestant.queues)
+def check_kept(queues: Queues, contestant: Contestant, *, at_least: int, at_most: int) -> float:
+    """Empty the contestant's queues and return how many callbacks they held a message.
+
+    Raises ServiceError unless they held `at_least` to `at_most` of them in all.
+    """
+    messages = queues.wait_until_still(contestant.queues)
     kept = contestant.take(contestant.queues)
     if not at_least <= kept <= at_most:
         raise ServiceError(
             f"{contestant.name} acknowledged {at_least} callbacks, so {at_least} to {at_most} had to be in its queue, "
             f"but there were {kept}: {'some were lost' if kept < at_least else 'some were there twice'}"
         )
+    return kept / messages if messages else 0.0
 
 
 def summary(rounds: Sequence[Round]) -> dict[str, Any]:
@@ -83,6 +102,8 @@ def summary(rounds: Sequence[Round]) -> dict[str, Any]:
         "p99_ms": round(median(result.p99_ms for result in results), 2),
         "p999_ms": round(median(result.p999_ms for result in results), 2),
         "cpu_us": round(median(item.cpu_us for item in rounds), 1),
+        "broker_cpu_us": _median(item.broker_cpu_us for item in rounds),
+        "callbacks_a_message": _median(item.callbacks_a_message for item in rounds),
     }
 
 
@@ -90,6 +111,11 @@ def spread(rounds: Sequence[Round]) -> dict[str, int]:
     """Return the slowest and the fastest round's rate."""
     rates = [item.result.requests_per_second for item in rounds]
     return {"lowest": round(min(rates)), "highest": round(max(rates))}
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return round(median(known), 1) if known else None
 
 
 def _check_answers(contestant: Contestant, result: WrkResult) -> None:

@@ -56,9 +56,9 @@ class Queues:
         """Delete these queues."""
         self._run(self._delete(names))
 
-    def wait_until_still(self, names: Iterable[str]) -> None:
-        """Return once the queues do not grow any more. Raises ServiceError when they do for long."""
-        self._run(self._wait_until_still(list(names)))
+    def wait_until_still(self, names: Iterable[str]) -> int:
+        """Return how many messages the queues hold once they do not grow. Raises ServiceError when they do for long."""
+        return self._run(self._wait_until_still(list(names)))
 
     def take_callbacks(self, names: Iterable[str]) -> int:
         """Consume everything in these queues and return how many callbacks the pipeline's messages held.
@@ -119,7 +119,7 @@ class Queues:
             for name in names:
                 await channel.queue_delete(name)
 
-    async def _wait_until_still(self, names: list[str]) -> None:
+    async def _wait_until_still(self, names: list[str]) -> int:
         sizes: list[int] = []
         try:
             async with asyncio.timeout(_STILL_WITHIN_SECONDS), self._connection.channel() as channel:
@@ -128,6 +128,7 @@ class Queues:
                     await asyncio.sleep(_LOOK_SECONDS)
         except TimeoutError as error:
             raise ServiceError(f"queues still grow {_STILL_WITHIN_SECONDS:g} s after the last request") from error
+        return sizes[-1]
 
     async def _take_callbacks(self, names: Iterable[str]) -> int:
         try:

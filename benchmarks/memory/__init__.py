@@ -4,6 +4,7 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmarks.effort import Effort
 from benchmarks.memory import backlog
 from benchmarks.memory.sampling import Sampler
 
@@ -12,12 +13,12 @@ _FLAT_MIB = 5.0
 """By so much the second half of the drain may be above the first."""
 
 
-def run(console: Console, quick: bool) -> dict[str, Any]:
+def run(console: Console, effort: Effort) -> dict[str, Any]:
     """Measure, together with what `growth` reports of the backlog. Raises ServiceError.
 
     `*_mib` is the most resident memory of a process; `growth` and `flat` are about the two halves of the drain.
     """
-    measured = backlog.measure(console, backlog.QUICK if quick else backlog.FULL)
+    measured = backlog.measure(console, backlog.SIZES[effort])
     return {
         **{f"{_key(name)}_mib": round(measured.memory.maximum(name), 1) for name in backlog.PROCESSES},
         **{_key(name): _by_phase(measured.memory, name) for name in backlog.PROCESSES},

@@ -13,6 +13,7 @@ from time import sleep
 from rich.console import Console
 
 from benchmarks import traffic
+from benchmarks.effort import Effort
 from benchmarks.ingest.queues import Queues
 from benchmarks.load.files import write_bodies
 from benchmarks.load.wrk import run_wrk
@@ -46,6 +47,8 @@ class Size:
 
 FULL = Size(backlog=500_000, idle_seconds=2.0, load_seconds=3, bodies=40_000)
 QUICK = Size(backlog=5_000, idle_seconds=0.5, load_seconds=1, bodies=5_000)
+SMOKE = Size(backlog=1_000, idle_seconds=0.2, load_seconds=1, bodies=1_000)
+SIZES = {Effort.FULL: FULL, Effort.QUICK: QUICK, Effort.SMOKE: SMOKE}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,16 +4,17 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmarks.effort import Effort
 from benchmarks.person_sync import burst, steady
 from benchmarks.person_sync.fleet import AIM, LIMIT, PROCESSES, Fleet
 
 
-def run(console: Console, quick: bool) -> dict[str, Any]:
+def run(console: Console, effort: Effort) -> dict[str, Any]:
     """Run both parts on one stack, one after the other. Raises ServiceError."""
     console.print(f"starting the simulator, ingest, apply and {PROCESSES} person workers ...")
     with Fleet() as fleet:
-        rate = steady.run(fleet, console, steady.QUICK if quick else steady.FULL)
-        changes = burst.run(fleet, console, burst.QUICK if quick else burst.FULL)
+        rate = steady.run(fleet, console, steady.SIZES[effort])
+        changes = burst.run(fleet, console, burst.SIZES[effort])
     return {
         "rate": round(rate.calls_a_second, 2),
         "limit": LIMIT,

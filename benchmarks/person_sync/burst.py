@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmarks.effort import Effort
 from benchmarks.person_sync.fleet import Fleet, change, names, person, stale, until, wait_until_synced
 
 _PATIENCE_SECONDS = 120.0
@@ -21,6 +22,8 @@ class Size:
 
 FULL = Size(persons=1000, changes_each=10)
 QUICK = Size(persons=100, changes_each=10)
+SMOKE = Size(persons=20, changes_each=10)
+SIZES = {Effort.FULL: FULL, Effort.QUICK: QUICK, Effort.SMOKE: SMOKE}
 
 
 @dataclass(frozen=True, slots=True)

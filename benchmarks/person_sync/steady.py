@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmarks.effort import Effort
 from benchmarks.person_sync.fleet import AIM, Fleet, change, names, person, until, wait_until_synced
 from deploy.local.progress import Steps
 
@@ -27,6 +28,8 @@ class Size:
 
 FULL = Size(seconds=30.0, before_seconds=10.0)
 QUICK = Size(seconds=3.0, before_seconds=0.5)
+SMOKE = Size(seconds=1.0, before_seconds=0.1)
+SIZES = {Effort.FULL: FULL, Effort.QUICK: QUICK, Effort.SMOKE: SMOKE}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,12 @@
-"""Apply as FastStream's documentation shows it: a subscriber, acked after its transaction, on an asyncpg pool.
+"""Apply as FastStream's and asyncpg's documentation shows it: a subscriber, and a transaction on a pool's connection.
 
-For RabbitMQ FastStream handles as many messages at once as the channel may prefetch, here `--concurrency`; it has no
-`max_workers` there. A message whose handler fails goes back to the queue. What slows it down for nothing is left out:
-its line a message, the checking of types, and the pool's reset of a connection that was not changed (measured, all
-together: a third less CPU). Of 1, 10, 20, 50 and 100 at once, and pools of 10 and 20, the defaults were the fastest.
+Each message is acked after its transaction; one whose handler fails goes back to the queue. For RabbitMQ FastStream
+handles as many messages at once as the channel may prefetch, here `--concurrency`; it has no `max_workers` there. Of
+1, 10, 20, 50 and 100 at once, and pools of 10 and 20, the defaults were the fastest. What slows FastStream down for
+nothing is left out: its line a message, and the checking of types.
+
+`--one-statement` is the best case of an event at a time: one statement instead of a transaction of several, and
+without the round trip by which the pool resets a connection it gets back.
 """
 
 import asyncio
@@ -14,20 +17,21 @@ from aiohttp import web
 from faststream import AckPolicy, FastStream
 from faststream.rabbit import Channel, QueueType, RabbitBroker, RabbitMessage, RabbitQueue
 
+from benchmarks.rivals import one_statement, store
 from benchmarks.rivals.http import HOST
 from benchmarks.rivals.message import COMPANY_HEADER
 from benchmarks.rivals.options import amqp_url, database_url, parser, queue_name
-from benchmarks.rivals.store import apply, create_tables
 from runtime.admin import start_site
 
 CONCURRENCY = 100
 POOL_SIZE = 10
 
 
-async def run(port: int, concurrency: int, pool_size: int) -> None:
-    """Consume until SIGTERM."""
-    pool = await asyncpg.create_pool(database_url(), min_size=pool_size, max_size=pool_size, reset=_keep)
-    await create_tables(pool)
+async def run(port: int, concurrency: int, pool_size: int, *, at_best: bool) -> None:
+    """Consume until SIGTERM. `at_best`: an event is one statement."""
+    apply, reset = (one_statement.apply, _keep) if at_best else (store.apply, None)
+    pool = await asyncpg.create_pool(database_url(), min_size=pool_size, max_size=pool_size, reset=reset)
+    await store.create_tables(pool)
     broker = RabbitBroker(amqp_url(), logger=None, apply_types=False)
     queue = RabbitQueue(queue_name(), QueueType.QUORUM, durable=True)
 
@@ -60,7 +64,7 @@ async def _undecoded(message: RabbitMessage) -> RabbitMessage:
 
 
 async def _keep(_connection: object) -> None:
-    """Have the pool reset nothing, as nothing was set: it would be a round trip more for each event."""
+    """Have the pool reset nothing, as nothing was set."""
 
 
 def _readiness() -> web.Application:
@@ -77,9 +81,10 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--concurrency", type=int, default=CONCURRENCY)
     options.add_argument("--pool-size", type=int, default=POOL_SIZE)
+    options.add_argument("--one-statement", action="store_true", help="the best case of an event at a time")
     arguments = options.parse_args()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run(arguments.port, arguments.concurrency, arguments.pool_size))
+        runner.run(run(arguments.port, arguments.concurrency, arguments.pool_size, at_best=arguments.one_statement))
 
 
 if __name__ == "__main__":
