@@ -18,15 +18,18 @@ class Deadlines:
         self._expire = expire
         self._watched: deque[Waiting] = deque()
         """Earliest deadline first."""
+        self._latest = 0.0
+        """The latest deadline since the timer was set, or its own."""
         self._timer: asyncio.TimerHandle | None = None
 
     def watch(self, waiting: Waiting) -> None:
         """Expire this callback at its deadline, unless it has been answered by then."""
-        if self._watched and waiting.deadline < self._watched[-1].deadline:
+        if self._timer is not None and waiting.deadline < self._latest:
             # Its body came slowly, so that others overtook it.
             self._loop.call_at(waiting.deadline, self._end, waiting)
             return
         self._watched.append(waiting)
+        self._latest = waiting.deadline
         if self._timer is None:
             self._timer = self._loop.call_at(waiting.deadline, self._fire)
 
@@ -40,7 +43,7 @@ class Deadlines:
         now = self._loop.time()
         while self._watched and (self._watched[0].deadline <= now or self._watched[0].answer.done()):
             self._end(self._watched.popleft())
-        if self._watched:
+        if self._watched:  # the last one's deadline is the latest
             self._timer = self._loop.call_at(self._watched[0].deadline, self._fire)
 
     def _end(self, waiting: Waiting) -> None:

@@ -165,3 +165,111 @@ def test_each_unanswered_callback_leaves_once_in_its_companys_order(
         assert left == expected
 
     asyncio.run(scenario())
+
+
+async def test_the_first_callback_of_a_company_leaves_at_once() -> None:
+    groups = Groups(10, 1000, worth_a_message=3)
+    assert groups.add("acme", waiting(b"1"))
+    assert groups.may_one_leave()
+    assert bodies(groups.take()) == [b"1"]
+
+
+async def test_while_a_group_is_in_flight_the_next_leaves_only_when_it_is_worth_a_message() -> None:
+    groups = Groups(10, 1000, worth_a_message=3)
+    groups.add("acme", waiting(b"1"))
+    groups.take()
+    assert [groups.add("acme", waiting(body)) for body in (b"2", b"3")] == [False, False]
+    assert (groups.may_one_leave(), groups.take()) == (False, None)
+    assert groups.add("acme", waiting(b"4"))
+    assert groups.may_one_leave()
+    assert bodies(groups.take()) == [b"2", b"3", b"4"]
+
+
+async def test_what_waited_for_a_group_in_flight_leaves_when_that_is_settled_however_little_it_is() -> None:
+    groups = Groups(10, 1000, worth_a_message=3)
+    groups.add("acme", waiting(b"1"))
+    group = groups.take()
+    groups.add("acme", waiting(b"2"))
+    assert group is not None
+    groups.settled(group)
+    assert groups.may_one_leave()
+    assert bodies(groups.take()) == [b"2"]
+
+
+async def test_all_groups_in_flight_must_be_settled_before_little_may_leave() -> None:
+    groups = Groups(1, 1000, worth_a_message=2)
+    for body in (b"1", b"2", b"3"):
+        groups.add("acme", waiting(body))
+    first, second = groups.take(), groups.take()
+    assert (bodies(first), bodies(second)) == ([b"1"], [b"2"])
+    assert first is not None
+    assert second is not None
+    groups.settled(first)
+    assert groups.take() is None
+    groups.settled(second)
+    assert bodies(groups.take()) == [b"3"]
+
+
+async def test_a_group_in_flight_holds_up_no_other_company() -> None:
+    groups = Groups(10, 1000, worth_a_message=3)
+    groups.add("busy", waiting(b"1"))
+    groups.take()
+    groups.add("busy", waiting(b"2"))
+    assert not groups.may_one_leave()
+    assert groups.add("quiet", waiting(b"q"))
+    assert groups.may_one_leave()
+    assert bodies(groups.take()) == [b"q"]
+    assert not groups.may_one_leave()
+
+
+async def test_a_company_that_has_to_wait_keeps_its_turn() -> None:
+    groups = Groups(10, 1000, worth_a_message=3)
+    groups.add("busy", waiting(b"1"))
+    group = groups.take()
+    groups.add("busy", waiting(b"2"))
+    assert groups.take() is None
+    groups.add("quiet", waiting(b"q"))
+    assert group is not None
+    groups.settled(group)
+    assert [bodies(groups.take()), bodies(groups.take())] == [[b"2"], [b"q"]]
+
+
+async def test_when_all_that_waited_was_answered_the_next_callback_leaves_at_once_again() -> None:
+    groups = Groups(10, 1000, worth_a_message=3)
+    late = waiting()
+    groups.add("acme", late)
+    late.settle(DEADLINE)
+    assert groups.take() is None
+    assert groups.add("acme", waiting(b"next"))
+    assert bodies(groups.take()) == [b"next"]
+
+
+@pytest.mark.parametrize("worth_a_message", [1, 2, 5])
+@given(steps=st.lists(st.sampled_from(["add a", "add b", "settle", "take"]), max_size=60))
+def test_whether_one_may_leave_is_whether_take_finds_something(worth_a_message: int, steps: list[str]) -> None:
+    async def scenario() -> None:
+        groups = Groups(3, 1000, worth_a_message)
+        in_flight: list[Group] = []
+        left = []
+        added = 0
+        for step in steps:
+            if step == "settle" and in_flight:
+                groups.settled(in_flight.pop(0))
+            elif step == "take":
+                promised = groups.may_one_leave()
+                group = groups.take()
+                assert (group is not None) == promised
+                if group is not None:
+                    in_flight.append(group)
+                    left += bodies(group)
+            elif step.startswith("add"):
+                groups.add(step[-1], waiting(b"%d" % added))
+                added += 1
+        for group in in_flight:
+            groups.settled(group)
+        while (group := groups.take()) is not None:
+            groups.settled(group)
+            left += bodies(group)
+        assert sorted(left) == sorted(b"%d" % number for number in range(added))
+
+    asyncio.run(scenario())
