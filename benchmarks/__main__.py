@@ -21,6 +21,8 @@ from deploy.local.postgres import TUNED
 from deploy.local.services import Services
 
 REPORT = Path(".run/bench.json")
+_SERVER = {**TUNED, "wal_level": "minimal", "max_wal_senders": "0"}
+"""As in docker-compose.yml, but that nobody replicates: the long history of `growth` need not be logged then."""
 
 
 def bench(
@@ -35,7 +37,7 @@ def bench(
         raise typer.BadParameter(f"no such benchmark: {', '.join(sorted(unknown))}", param_hint="--only")
     effort = Effort.SMOKE if smoke else Effort.QUICK if quick else Effort.FULL
     console.print("starting PostgreSQL and RabbitMQ ...")
-    with Services(settings=TUNED) as services:
+    with Services(settings=_SERVER) as services:
         # The stack of each benchmark has a database and queues of its own on these.
         os.environ |= {"DATABASE_URL": services.postgres.url, "AMQP_URL": services.rabbitmq.amqp_url}
         machine = describe(services)

@@ -10,7 +10,7 @@ import asyncpg
 
 from deploy.local.services import Services
 
-_POSTGRES_SETTINGS = ("fsync", "synchronous_commit", "shared_buffers", "max_wal_size", "wal_compression")
+_POSTGRES_SETTINGS = ("fsync", "wal_level", "synchronous_commit", "shared_buffers", "max_wal_size", "wal_compression")
 
 
 def describe(services: Services) -> dict[str, Any]:

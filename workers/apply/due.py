@@ -36,7 +36,10 @@ class DuePublisher:
         self._announced = 0
 
     def room(self) -> int:
-        """Return how many more persons should be announced in this second; the others are left to the sweep."""
+        """Return how many more persons should be announced in this second; the others are left to the sweep.
+
+        Batches under way at the same time are all told the same.
+        """
         second = int(time.monotonic())
         if second != self._second:
             self._second, self._announced = second, 0
