@@ -121,7 +121,7 @@ async def _tell_story(connection: Connection, events: int, ended: datetime) -> N
     messages, persons = events // _EVENTS_A_MESSAGE, persons_of(events)
     await connection.execute(_STORY, COMPANY, messages, persons, began, ended, behind)
     await connection.execute(_TABLES)
-    places = map(_place, range(_EVENTS_A_MESSAGE))
+    places: Iterator[tuple[int, str, bool, str | None, str]] = map(_place, range(_EVENTS_A_MESSAGE))
     if events > _EVENTS_WITH_PAYLOAD:
         places = ((*place[:-1], "{}") for place in places)
     await connection.copy_records_to_table("places", records=places)
