@@ -18,7 +18,7 @@ from simulator.config import CompanyConfig, Config, DeliveryPolicy
 V2 = {"X-API-Version": "2"}
 PERSONS = "/companies/acme/mobiledb/persons"
 LISTS = "/companies/acme/mobiledb/subscription_lists"
-QUICK = DeliveryPolicy(timeout_seconds=0.3, retry_delays=(0.02, 0.05), max_attempts=5, downed_seconds=0.1)
+QUICK = DeliveryPolicy(timeout_seconds=10, retry_delays=(0.02, 0.05), max_attempts=5, downed_seconds=0.1)
 
 
 def basic(username: str, password: str) -> dict[str, str]:
