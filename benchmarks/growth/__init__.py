@@ -22,7 +22,7 @@ HISTORIES = {"at_0": 0, "at_1m": 1_000_000, "at_10m": 10_000_000}
 QUICK_HISTORIES = {"at_0": 0, "at_1m": 5_000, "at_10m": 20_000}
 """So few that they tell nothing but that it works."""
 # The history ends with a checkpoint, after which PostgreSQL logs each page whole when it is first written to: so much
-# the more, the more pages there are. In operation that happens every quarter of an hour; the warm-up has most of it.
+# the more, the more pages there are. In operation that happens every quarter of an hour; the warm-up has a part of it.
 FULL = Size(warm_up=40_000, callbacks=15_000, rounds=3, claims=40)
 QUICK = Size(warm_up=0, callbacks=3_000, rounds=1, claims=3)
 SMOKE_HISTORIES = {"at_0": 0, "at_1m": 500, "at_10m": 2_000}
