@@ -1,29 +1,24 @@
 """From a callback's body to the event it carries: what is logged, what deduplicates it, and the facts it tells."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from schemas.callbacks.bodies import (
-    BODIES,
-    CallbackBody,
-    DeviceBody,
-    EventProcessedBody,
-    ParticipantBody,
     Person,
-    PersonBody,
     PersonReference,
-    SubscriptionBody,
-    SubscriptionListBody,
+    read_id,
+    read_participant,
+    read_person,
+    read_person_reference,
+    read_subscription,
 )
 from schemas.callbacks.json_body import JsonBody, read_json_body, short_hash
 from schemas.callbacks.types import CallbackType, known_type, told_type
 from schemas.errors import MessageError
 from schemas.facts import BEGINNING, Fact, OptIn, OptOut, PersonIdentity, Profile, Sighting, Stay
-from schemas.values import normalise_mdn
-
-AnyPerson = TypeVar("AnyPerson", bound=PersonReference)
+from schemas.values import normalise_mdn, read_text, read_timestamp
 
 
 class Event(NamedTuple):
@@ -68,22 +63,24 @@ def read_event(
     callback_type = known_type(told)
     if callback_type is None:
         raise MessageError("unknown_type")
-    model = BODIES[callback_type].model_validate(json_body.object)
-    event_id = model.event_id or f"sha256:{json_body.hash.hex}"
-    lift: Callable[[Any, _Context], _Lifted] = _LIFT.get(type(model), _lift_nothing)
-    lifted = lift(model, _Context(callback_type, event_id, default_country))
+    told_by = json_body.object
+    event_id = read_text(told_by.get("event_id")) or f"sha256:{json_body.hash.hex}"
+    event_date = read_timestamp(told_by.get("event_date"))
+    person, list_id, reason, facts = _LIFT[callback_type](
+        told_by, _Context(callback_type, event_id, event_date, default_country)
+    )
     return Event(
-        company_key=company_key,
-        callback_type=callback_type,
-        event_id=event_id,
-        event_date=model.event_date,
-        body=json_body,
-        person_id=lifted.person.vibes_id if lifted.person else None,
-        person_key=lifted.person.person_key if lifted.person else None,
-        external_person_id=lifted.person.customer_id if lifted.person else None,
-        list_id=lifted.list_id,
-        reason=lifted.reason,
-        facts=lifted.facts,
+        company_key,
+        callback_type,
+        event_id,
+        event_date,
+        json_body,
+        person.vibes_id if person else None,
+        person.person_key if person else None,
+        person.customer_id if person else None,
+        list_id,
+        reason,
+        facts,
     )
 
 
@@ -92,14 +89,15 @@ def profile_of(
 ) -> Profile:
     """Return a person's complete state as a fact, from a callback or from an answer of the Person API."""
     at = person.updated_at or event_date or BEGINNING
+    customer_id, mdn = person.reference.customer_id, person.reference.mdn
     return Profile(
         person=identity,
         at=at,
         event_date=event_date or at,
-        external_person_id=person.customer_id,
-        mdn=person.mdn,
-        mdn_e164=normalise_mdn(person.mdn, default_country) if person.mdn else None,
-        carrier_code=person.mobile_phone.carrier_code if person.mobile_phone else None,
+        external_person_id=customer_id,
+        mdn=mdn,
+        mdn_e164=normalise_mdn(mdn, default_country) if mdn else None,
+        carrier_code=person.carrier_code,
         timezone=person.timezone,
         timezone_source=person.timezone_source,
         custom_fields=person.custom_fields or {},
@@ -111,112 +109,114 @@ def profile_of(
 class _Context(NamedTuple):
     callback_type: CallbackType
     event_id: str
+    event_date: datetime | None
     default_country: str | None
 
 
 class _Lifted(NamedTuple):
+    """What a family of callbacks tells, found in its own places."""
+
     person: PersonReference | None = None
     list_id: str | None = None
     reason: str | None = None
     facts: tuple[Fact, ...] = ()
 
 
-def _lift_subscription(body: SubscriptionBody, context: _Context) -> _Lifted:
-    subscription = body.subscription
+def _lift_subscription(body: Mapping[str, Any], context: _Context) -> _Lifted:
+    subscription = read_subscription(body.get("subscription"))
     if subscription is None:
         raise MessageError("missing_subscription")
-    person, identity = _identify(subscription.person)
-    list_id = subscription.subscription_list.id if subscription.subscription_list else None
+    person, list_id, campaign_id, opt_in_date, opt_out_date, reason = subscription
+    person, identity = _identify(person)
     if list_id is None:
         raise MessageError("missing_list")
+    _, event_id, event_date, country = context
     opt_in = opt_out = None
     if context.callback_type is CallbackType.SUBSCRIPTION_ADDED:
         # Without an opt_in_date the event's own date stands for it: the same for each delivery of the event.
-        opt_in_date = subscription.opt_in_date or body.event_date
+        opt_in_date = opt_in_date or event_date
         if opt_in_date is None:
             raise MessageError("missing_date", "neither opt_in_date nor event_date")
-        opt_in = OptIn(event_date=body.event_date or opt_in_date, event_id=context.event_id)
-        seen_at = opt_in.event_date
+        seen_at = event_date or opt_in_date
+        opt_in = OptIn(seen_at, event_id)
     else:
-        opt_in_date = subscription.opt_in_date or BEGINNING
-        opt_out_date = subscription.opt_out_date or body.event_date or subscription.opt_in_date
+        opt_out_date = opt_out_date or event_date or opt_in_date
         if opt_out_date is None:
             raise MessageError("missing_date", "neither opt_out_date nor event_date nor opt_in_date")
-        opt_out = OptOut(
-            date=opt_out_date,
-            event_date=body.event_date or opt_out_date,
-            event_id=context.event_id,
-            reason=subscription.opt_out_reason,
-        )
-        seen_at = opt_out.event_date
-    campaign = subscription.acquisition_campaign
-    stay = Stay(
-        person=identity,
-        list_id=list_id,
-        opt_in_date=opt_in_date,
-        opt_in=opt_in,
-        opt_out=opt_out,
-        acquisition_campaign_id=campaign.id if campaign else None,
-    )
-    sighting = Sighting(
-        person=identity,
-        at=seen_at,
-        external_person_id=person.customer_id,
-        mdn=person.mdn,
-        mdn_e164=normalise_mdn(person.mdn, context.default_country) if person.mdn else None,
-    )
-    return _Lifted(person=person, list_id=list_id, reason=subscription.opt_out_reason, facts=(sighting, stay))
+        opt_in_date = opt_in_date or BEGINNING
+        seen_at = event_date or opt_out_date
+        opt_out = OptOut(opt_out_date, seen_at, event_id, reason)
+    mdn = person.mdn
+    sighting = Sighting(identity, seen_at, person.customer_id, mdn, normalise_mdn(mdn, country) if mdn else None)
+    stay = Stay(identity, list_id, opt_in_date, opt_in, opt_out, campaign_id)
+    return _Lifted(person, list_id, reason, (sighting, stay))
 
 
-def _lift_person(body: PersonBody, context: _Context) -> _Lifted:
-    person, identity = _identify(body.person)
-    return _Lifted(person=person, facts=(profile_of(person, identity, body.event_date, context.default_country),))
+def _lift_person(body: Mapping[str, Any], context: _Context) -> _Lifted:
+    person = read_person(body.get("person"))
+    reference, identity = _identify(person.reference if person else None)
+    assert person is not None  # noqa: S101 - _identify has refused a body without one
+    return _Lifted(reference, facts=(profile_of(person, identity, context.event_date, context.default_country),))
 
 
-def _lift_participant(body: ParticipantBody, _context: _Context) -> _Lifted:
-    participant = body.participant
+def _lift_participant(body: Mapping[str, Any], _context: _Context) -> _Lifted:
+    beside = read_id(body.get("subscription_list"))  # the list stands beside the participant or inside it
+    participant = read_participant(body.get("participant"))
     if participant is None:
-        return _Lifted(list_id=body.subscription_list.id if body.subscription_list else None)
-    listed = participant.subscription_list or body.subscription_list
-    return _Lifted(person=participant.person, list_id=listed.id if listed else None, reason=participant.status)
+        return _Lifted(list_id=beside)
+    return _Lifted(person=participant.person, list_id=participant.list_id or beside, reason=participant.status)
 
 
-def _lift_device(body: DeviceBody, _context: _Context) -> _Lifted:
-    return _Lifted(person=body.person)
+def _lift_device(body: Mapping[str, Any], _context: _Context) -> _Lifted:
+    return _Lifted(person=read_person_reference(body.get("person")))
 
 
-def _lift_list(body: SubscriptionListBody, _context: _Context) -> _Lifted:
-    return _Lifted(list_id=body.subscription_list.id if body.subscription_list else None)
+def _lift_list(body: Mapping[str, Any], _context: _Context) -> _Lifted:
+    return _Lifted(list_id=read_id(body.get("subscription_list")))
 
 
-def _lift_processed(body: EventProcessedBody, _context: _Context) -> _Lifted:
-    processed = body.event_processed
-    if processed is None:
+def _lift_processed(body: Mapping[str, Any], _context: _Context) -> _Lifted:
+    processed = body.get("event_processed")
+    if not isinstance(processed, dict):
         return _Lifted()
+    data, action = processed.get("event_data"), processed.get("action")
     # event_data is the customer's own: only these names are Vibes', and an `id` in it may be anything.
-    named = {name: (processed.event_data or {}).get(name) for name in ("person_id", "person_key", "external_person_id")}
+    told = data if isinstance(data, dict) else {}
+    named = {name: told.get(name) for name in ("person_id", "person_key", "external_person_id")}
     return _Lifted(
-        person=PersonReference.model_validate(named),
-        reason=processed.action.status_reason if processed.action else None,
+        person=read_person_reference(named),
+        reason=read_text(action.get("status_reason")) if isinstance(action, dict) else None,
     )
 
 
-def _lift_nothing(_body: CallbackBody, _context: _Context) -> _Lifted:
+def _lift_nothing(_body: Mapping[str, Any], _context: _Context) -> _Lifted:
     return _Lifted()
 
 
-def _identify(person: AnyPerson | None) -> tuple[AnyPerson, PersonIdentity]:
+def _identify(person: PersonReference | None) -> tuple[PersonReference, PersonIdentity]:
     """Return the person and its identity; a customer's id or a number alone does not tell who somebody is at Vibes."""
     if person is None or not (person.vibes_id or person.person_key):
         raise MessageError("missing_person", "neither a person id nor a person_key")
-    return person, PersonIdentity(person_id=person.vibes_id, person_key=person.person_key)
+    return person, PersonIdentity(person.vibes_id, person.person_key)
 
 
-_LIFT: dict[type[CallbackBody], Callable[[Any, _Context], _Lifted]] = {
-    SubscriptionBody: _lift_subscription,
-    PersonBody: _lift_person,
-    ParticipantBody: _lift_participant,
-    DeviceBody: _lift_device,
-    SubscriptionListBody: _lift_list,
-    EventProcessedBody: _lift_processed,
+_LIFT: dict[CallbackType, Callable[[Mapping[str, Any], _Context], _Lifted]] = {
+    CallbackType.SUBSCRIPTION_ADDED: _lift_subscription,
+    CallbackType.SUBSCRIPTION_REMOVED: _lift_subscription,
+    CallbackType.PERSON_ADDED: _lift_person,
+    CallbackType.PERSON_UPDATED: _lift_person,
+    CallbackType.ACK_PARTICIPANT_ADDED: _lift_participant,
+    CallbackType.ACK_PARTICIPANT_CHANGED: _lift_participant,
+    CallbackType.COMPANY_PARTICIPANT_ADDED: _lift_participant,
+    CallbackType.COMPANY_PARTICIPANT_CHANGED: _lift_participant,
+    CallbackType.DEVICE_ADDED: _lift_device,
+    CallbackType.DEVICE_UPDATED: _lift_device,
+    CallbackType.DEVICE_REMOVED: _lift_device,
+    CallbackType.SUBSCRIPTION_LIST_ADDED: _lift_list,
+    CallbackType.SUBSCRIPTION_LIST_UPDATED: _lift_list,
+    CallbackType.EVENT_PROCESSED: _lift_processed,
+    CallbackType.UNMATCHED_MESSAGE_RECEIVED: _lift_nothing,
+    CallbackType.WALLET_ITEM_INSTALL: _lift_nothing,
+    CallbackType.WALLET_ITEM_REMOVE: _lift_nothing,
 }
+"""Where each type has them."""

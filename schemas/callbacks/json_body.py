@@ -40,9 +40,9 @@ def read_json_body(body: bytes, content_encoding: str | None = None) -> JsonBody
 
     Raises MessageError with reason `empty`, `bad_encoding`, `not_utf8`, `not_json`, `not_an_object` or `too_deep`.
     """
-    body = _inflate(body, content_encoding).removeprefix(_BOM)
-    if not body.strip():
-        raise MessageError("empty")
+    if content_encoding is not None:
+        body = _inflate(body, content_encoding)
+    body = body.removeprefix(_BOM)
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -54,8 +54,11 @@ def read_json_body(body: bytes, content_encoding: str | None = None) -> JsonBody
     if not exact:
         value = _without_nul(value)
         text = canonical_json(value).decode()
-    said = {key: item for key, item in value.items() if key != "delivery_attempt"}
-    return JsonBody(object=value, text=text, exact=exact, hash=short_hash(canonical_json(said)))
+    said = value
+    if "delivery_attempt" in value:
+        said = value.copy()
+        del said["delivery_attempt"]
+    return JsonBody(value, text, exact, short_hash(canonical_json(said)))
 
 
 def _parse(body: bytes) -> Any:
@@ -67,6 +70,8 @@ def _parse(body: bytes) -> Any:
             return json.loads(body)
         return orjson.loads(body)
     except (ValueError, RecursionError) as error:
+        if not body.strip():
+            raise MessageError("empty") from None
         raise MessageError(
             "not_json", f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         ) from None
@@ -102,9 +107,9 @@ def _without_nul(value: Any) -> Any:
     return value
 
 
-def _inflate(body: bytes, content_encoding: str | None) -> bytes:
+def _inflate(body: bytes, content_encoding: str) -> bytes:
     """Undo gzip or deflate, up to a bound: a small body must not become a large one."""
-    encoding = (content_encoding or "identity").strip().lower()
+    encoding = content_encoding.strip().lower()
     if encoding in ("", "identity"):
         return body
     try:

@@ -1,6 +1,6 @@
 """From a person that Vibes answered to the fact the mirror takes. Pure."""
 
-from schemas.callbacks.bodies import Person
+from schemas.callbacks.bodies import read_person
 from schemas.callbacks.events import profile_of
 from schemas.callbacks.json_body import canonical_json, read_json_body
 from schemas.facts import PersonIdentity, Profile
@@ -18,9 +18,11 @@ def profile_of_answer(answered: Answered, asked: PersonIdentity | None, default_
     Raises MessageError `too_deep` for an answer that no database can hold.
     """
     # Read the way a callback's body is, so that both tell the mirror the same.
-    person = Person.model_validate(read_json_body(canonical_json(answered.raw)).object)
-    person_id = person.vibes_id or (asked.person_id if asked else None)
-    person_key = person.person_key or (asked.person_key if asked else None)
+    person = read_person(read_json_body(canonical_json(answered.raw)).object)
+    if person is None:
+        return None
+    person_id = person.reference.vibes_id or (asked.person_id if asked else None)
+    person_key = person.reference.person_key or (asked.person_key if asked else None)
     if not (person_id or person_key):
         return None
     return profile_of(person, PersonIdentity(person_id, person_key), None, default_country)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from schemas.callbacks.bodies import Subscription
+from schemas.callbacks.bodies import read_subscription
 from schemas.callbacks.json_body import canonical_json, read_json_body
 from schemas.facts import PersonIdentity, Profile
 from vibes_api import JsonObject
@@ -69,14 +69,14 @@ def read_listing(listed: Iterable[JsonObject]) -> Listing:
 
 
 def _read_stay(entity: JsonObject) -> ListedStay | None:
-    told = Subscription.model_validate(read_json_body(canonical_json(entity)).object)
-    list_id = told.subscription_list.id if told.subscription_list else None
-    ended = told.opt_out_reason is not None or bool(entity.get("opt_out_date"))
-    if list_id is None or told.opt_in_date is None or (ended and told.opt_out_date is None):
+    told = read_subscription(read_json_body(canonical_json(entity)).object)
+    if told is None or told.list_id is None or told.opt_in_date is None:
         return None
-    campaign = told.acquisition_campaign
+    ended = told.opt_out_reason is not None or bool(entity.get("opt_out_date"))
+    if ended and told.opt_out_date is None:
+        return None
     return ListedStay(
-        list_id, told.opt_in_date, told.opt_out_date, told.opt_out_reason, campaign.id if campaign else None
+        told.list_id, told.opt_in_date, told.opt_out_date, told.opt_out_reason, told.acquisition_campaign_id
     )
 
 
