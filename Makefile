@@ -4,7 +4,7 @@ SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: setup demo up bench bench-report test lint types imports pytest lock clean help
+.PHONY: setup demo up bench bench-report chaos test lint types imports audit-dependencies pytest lock clean help
 
 setup: ## install what is missing: .venv from the lock, RabbitMQ and wrk from the system's packages
 	@deploy/local/setup.sh
@@ -21,7 +21,10 @@ bench: setup ## measure the pipeline, into .run/bench.json (QUICK=1: roughly, in
 bench-report: setup ## put the figures of the last whole make bench, and pictures of them, into docs/
 	@$(BIN)/python -m benchmarks.report
 
-test: setup lint types imports pytest ## everything below, as CI does it
+chaos: setup ## break everything that can break, and account for every callback, into .run/chaos.json (QUICK=1: a few faults)
+	@$(BIN)/python -m tests.chaos $(if $(QUICK),--quick)
+
+test: setup lint types imports audit-dependencies pytest ## everything below, as CI does it
 
 lint: setup ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -32,6 +35,9 @@ types: setup ## mypy --strict
 
 imports: setup ## who may import whom
 	$(BIN)/lint-imports
+
+audit-dependencies: setup ## ask an advisory service for known vulnerabilities of what we depend on, where one can be reached
+	@$(BIN)/python -m deploy.local.dependencies
 
 # In the order of the files: otherwise those with few tests, which are the slow ones, come last and wait for each other.
 # Three at a time on two cores, because they wait for services and processes a third of the time.

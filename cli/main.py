@@ -12,10 +12,10 @@ from typing import Annotated, ClassVar
 
 import typer
 
-from cli.accounts import parse_receipts
 from cli.lazy import LazyGroup
 from cli.processes import run_part
-from cli.reports import gather_audit, gather_status
+from cli.reports import gather_status
+from cli.services import why
 from cli.tables import as_json, print_audit, print_status
 from runtime.companies import hash_endpoint_key
 from runtime.migrations import migrate as run_migrations
@@ -29,6 +29,7 @@ class _Commands(LazyGroup):
         "callbacks": "cli.callbacks.app:callbacks_app",
         "persons": "cli.persons.app:persons_app",
         "conflicts": "cli.conflicts.app:conflicts_app",
+        "dead-letters": "cli.dead_letters.app:dead_letters_app",
         "participants": "cli.signup:participants_app",
         "subscriptions": "cli.signup:subscriptions_app",
     }
@@ -73,12 +74,19 @@ def migrate() -> None:
     try:
         applied = asyncio.run(run_migrations(url))
     except POSTGRES_ERRORS as error:
-        raise ServiceError(
-            f"DATABASE_URL: the database cannot be migrated ({type(error).__name__}: {error})"
-        ) from error
+        raise ServiceError(f"DATABASE_URL: the database cannot be migrated ({why(error)})") from error
     for name in applied:
         print(f"applied {name}")
     print("the database is up to date")
+
+
+@app.command()
+def declare() -> None:
+    """Make the exchanges and queues at the broker, for processes whose user may not. Safe to run twice."""
+    from cli.declaring import declare_topology
+
+    asyncio.run(declare_topology(load_settings()))
+    print("the broker has every exchange and queue")
 
 
 @app.command()
@@ -101,12 +109,30 @@ def audit(
             "- is standard input.",
         ),
     ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="Only callbacks that came from then on, in whole hours: 2024-03-01T14:00, 12h, 7d."
+        ),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only callbacks that came before, in whole hours.")
+    ] = None,
+    company: Annotated[str | None, typer.Option(help="Only this company, by its company_key.")] = None,
+    by_hour: Annotated[bool, typer.Option("--by-hour", help="Show the hours too, as --since and --until do.")] = False,
+    by_id: Annotated[
+        bool, typer.Option("--by-id", help="Look up every callback of that time: once where its outcome says?")
+    ] = False,
     settle_seconds: Annotated[
         float, typer.Option(min=0, help="How long to wait for callbacks that are on their way.")
     ] = 10.0,
 ) -> None:
     """Prove that every acknowledged callback is accounted for; exit 1 if one is not."""
-    report = asyncio.run(gather_audit(load_settings(), parse_receipts(receipts) if receipts else None, settle_seconds))
+    from cli.audit import run_audit
+
+    report = run_audit(
+        receipts, since, until, company, by_hour=by_hour, by_id=by_id, settle_seconds=settle_seconds, quiet=json
+    )
     if json:
         print(as_json(report))
     else:

@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import aio_pika
-import asyncpg
 from aiormq.exceptions import ChannelNotFoundEntity
 
 from runtime.amqp import BROKER_ERRORS
 from runtime.migrations import missing_migrations
-from runtime.postgres import POSTGRES_ERRORS, Connection
+from runtime.postgres import POSTGRES_ERRORS, Connection, connect
 from runtime.settings import Settings
+from runtime.tls import describe_refusal
 from schemas.errors import ServiceError
 
 _CONNECT_SECONDS = 5
@@ -34,15 +34,14 @@ class QueueDepth:
 async def postgres(settings: Settings) -> AsyncIterator[Connection]:
     """Connect to a database that has this release's schema. Raises ServiceError with what to do."""
     try:
-        connection = await asyncpg.connect(
+        connection = await connect(
             settings.database_url.get_secret_value(),
+            "cli",
             timeout=_CONNECT_SECONDS,
-            server_settings={"application_name": "vibes-pipeline cli", "timezone": "UTC", "jit": "off"},
+            server_settings={"timezone": "UTC", "jit": "off"},
         )
     except POSTGRES_ERRORS as error:
-        raise ServiceError(
-            f"DATABASE_URL: Postgres cannot be reached ({type(error).__name__}: {error}); is it running?"
-        ) from error
+        raise ServiceError(f"DATABASE_URL: Postgres cannot be reached ({why(error)}); is it running?") from error
     try:
         missing = await missing_migrations(connection)
         if missing:
@@ -52,6 +51,11 @@ async def postgres(settings: Settings) -> AsyncIterator[Connection]:
         await connection.close(timeout=_CONNECT_SECONDS)
 
 
+def why(error: BaseException) -> str:
+    """Return in one line why a service cannot be used."""
+    return describe_refusal(error) or f"{type(error).__name__}: {error}"
+
+
 async def queue_depths(settings: Settings) -> list[QueueDepth]:
     """Ask the broker what waits in our queues. Raises ServiceError with what to do."""
     try:
@@ -59,9 +63,7 @@ async def queue_depths(settings: Settings) -> list[QueueDepth]:
         async with connection:
             return [await _depth(connection, queue.name) for queue in settings.topology.queues]
     except BROKER_ERRORS as error:
-        raise ServiceError(
-            f"AMQP_URL: RabbitMQ cannot be reached ({type(error).__name__}: {error}); is it running?"
-        ) from error
+        raise ServiceError(f"AMQP_URL: RabbitMQ cannot be reached ({why(error)}); is it running?") from error
 
 
 async def _depth(connection: aio_pika.abc.AbstractConnection, name: str) -> QueueDepth:

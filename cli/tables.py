@@ -8,7 +8,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from cli.accounts import Account
+from cli.accounts import Account, HourAccount
 from cli.reports import Audit, Status
 
 _FILE_WIDTH = 200
@@ -22,7 +22,14 @@ def as_json(report: Audit | Status) -> str:
 def print_audit(audit: Audit) -> None:
     """Print the accounts, and the verdict."""
     console = _console()
-    console.print(_accounts_table(audit.accounts))
+    console.print(_accounts_table("Callbacks", audit.accounts))
+    if audit.hours is not None:
+        console.print(_hours_table(audit.hours))
+    if audit.positions is not None:
+        found = audit.positions
+        console.print(f"callbacks looked up: {found.checked}, inconsistent: {found.inconsistent}")
+        for receipt in found.examples[:20]:
+            console.print(f"  {receipt}")
     if audit.receipts is not None:
         check = audit.receipts
         console.print(
@@ -44,7 +51,7 @@ def print_audit(audit: Audit) -> None:
 def print_status(status: Status) -> None:
     """Print what was done, and what is waiting."""
     console = _console()
-    console.print(_accounts_table(status.accounts))
+    console.print(_accounts_table("Callbacks", status.accounts))
     console.print(
         _table(
             "Queues",
@@ -84,13 +91,21 @@ def _console() -> Console:
     return console
 
 
-def _accounts_table(accounts: list[Account]) -> Table:
-    names = ("acknowledged", "applied", "duplicates", "quarantined", "dead_lettered", "missing", "unreported")
-    return _table(
-        "Callbacks",
-        ("company", *(name.replace("_", "-") for name in names)),
-        ((account.company_key, *(str(getattr(account, name)) for name in names)) for account in accounts),
-    )
+_FIGURES = ("acknowledged", "applied", "duplicates", "quarantined", "dead_lettered", "missing", "unreported")
+_HEADS = tuple(name.replace("_", "-") for name in _FIGURES)
+
+
+def _accounts_table(title: str, accounts: Iterable[Account]) -> Table:
+    return _table(title, ("company", *_HEADS), ((account.company_key, *_figures(account)) for account in accounts))
+
+
+def _hours_table(hours: Iterable[HourAccount]) -> Table:
+    rows = ((account.company_key, f"{account.hour:%F %H}:00 UTC", *_figures(account)) for account in hours)
+    return _table("By hour", ("company", "hour", *_HEADS), rows)
+
+
+def _figures(account: Account) -> Iterable[int]:
+    return (getattr(account, name) for name in _FIGURES)
 
 
 def _table(title: str, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> Table:

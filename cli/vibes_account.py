@@ -51,6 +51,7 @@ async def open_account(company_key: str | None) -> AsyncIterator[Account]:
             company.api_password().get_secret_value(),
             retry=_RETRY,
             timeout=settings.person_api_timeout_seconds,
+            ssl_context=company.api_tls(),
             observer=calls.append,
         )
     except ValueError as error:

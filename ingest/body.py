@@ -36,6 +36,11 @@ async def read_body(request: web.BaseRequest, max_bytes: int, share: Share, dead
         return SLOW_BODY
     except (web.RequestPayloadError, ConnectionError):
         return BROKEN_REQUEST
+    except RuntimeError:
+        # aiohttp's word for a caller who had left before the first look at the body.
+        if request.transport is not None:
+            raise
+        return BROKEN_REQUEST
 
 
 async def _invite(request: web.BaseRequest) -> None:

@@ -8,6 +8,11 @@ from contextlib import contextmanager
 
 from ingest.answers import BLOCKED, NOT_CONNECTED, STALLED, Refusal
 
+REFUSED_SECONDS = 11.0
+"""How long a queue may refuse messages before another connection is tried. A channel that was refused when a queue's
+limit was removed is refused for ever, even when the queue is empty again (seen with RabbitMQ 3.10.8); a new one is not.
+Longer than it takes until the wait between two connections starts anew (`runtime.amqp`)."""
+
 
 class BrokerHealth:
     """What the publisher knows about the broker.
@@ -24,6 +29,7 @@ class BrokerHealth:
         self._since = now
         self._publishes: dict[int, float] = {}
         self._count = 0
+        self._refused: dict[str, float] = {}
 
     def connected(self) -> None:
         """Note that a publish was confirmed on a new connection."""
@@ -31,6 +37,7 @@ class BrokerHealth:
 
     def disconnected(self, now: float) -> None:
         """Note that the connection is gone."""
+        self._refused.clear()
         self._note(NOT_CONNECTED, now)
 
     def blocked(self, now: float) -> None:
@@ -46,6 +53,18 @@ class BrokerHealth:
         """Note that it reads again."""
         if self.is_blocked:
             self._problem = None
+
+    def taken(self, routing_key: str) -> None:
+        """Note that a message was confirmed."""
+        self._refused.pop(routing_key, None)
+
+    def refused(self, routing_key: str, now: float) -> None:
+        """Note that a message was refused, because its queue is full or has no leader.
+
+        Raises ConnectionError when none with this routing key has been confirmed on this connection for too long.
+        """
+        if now - self._refused.setdefault(routing_key, now) >= REFUSED_SECONDS:
+            raise ConnectionError(f"the broker has refused every message for {REFUSED_SECONDS:g} seconds")
 
     @contextmanager
     def publishing(self, now: float) -> Iterator[None]:

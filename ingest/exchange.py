@@ -52,20 +52,24 @@ class CallbackExchange:
         """Publish one message; return the receipts of its callbacks, or why the broker did not take it.
 
         Raises BROKER_ERRORS when the connection is of no more use: it broke, the broker did not confirm in time
-        although it reads, or a queue is missing (opening declares it again).
+        although it reads, it has refused everything for long, or a queue is missing (opening declares it again).
         """
         message = CallbackMessage(uuid7(), lane.company_key, self._terms.ingest_id, lane.acknowledged, callbacks)
+        routing_key = self._next_routing_key()
         started = self._loop.time()
         try:
             with self._health.publishing(started):
                 async with asyncio.timeout(self._terms.confirm_seconds):
-                    await self._exchange.publish(_to_amqp(message), self._next_routing_key(), mandatory=True)
+                    await self._exchange.publish(_to_amqp(message), routing_key, mandatory=True)
         except BROKER_ERRORS as error:
             refusal = why_not_confirmed(error, self._health)
             metrics.INGEST_PUBLISH_FAILURES.labels(refusal.reason).inc()
+            if refusal is NACKED:
+                self._health.refused(routing_key, self._loop.time())
             if refusal in (NACKED, BLOCKED):
                 return refusal
             raise
+        self._health.taken(routing_key)
         metrics.INGEST_PUBLISH_SECONDS.observe(self._loop.time() - started)
         lane.reported = max(lane.reported, message.acknowledged)
         message_id = str(message.message_id)

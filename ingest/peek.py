@@ -9,13 +9,19 @@ from typing import Any
 
 import orjson
 
+from schemas.callbacks.types import known_type
+
 _BOM = b"\xef\xbb\xbf"
-_WORD = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+_WORD = re.compile(r"(?!\d{7,15}$)[A-Za-z0-9_.:-]{1,64}")
+"""What an id looks like, and no phone number does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Peek:
-    """What a body says of itself; a text is empty when it is missing or does not look like what it should be."""
+    """What a body says of itself; a text is empty when it is missing or does not look like what it should be.
+
+    The type is one of Vibes': any other text could be anything.
+    """
 
     callback_type: str = ""
     event_id: str = ""
@@ -46,11 +52,15 @@ def peek(body: bytes, content_encoding: str = "") -> Peek:
     if not isinstance(document, dict):
         return Peek()
     # `callback_type` replaced `event_type`; older bodies have only that.
-    return Peek(_word(document.get("callback_type") or document.get("event_type")), _word(document.get("event_id")))
+    return Peek(_type(document.get("callback_type") or document.get("event_type")), _word(document.get("event_id")))
 
 
 def _is_compressed(content_encoding: str) -> bool:
     return bool(content_encoding) and content_encoding.strip().lower() not in ("", "identity")
+
+
+def _type(value: Any) -> str:
+    return value if isinstance(value, str) and known_type(value) else ""
 
 
 def _word(value: Any) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Awaitable
 import structlog
 from aiohttp import web
 
+from ingest.certificate import Certificate
+from ingest.connections import affordable
 from ingest.crm.intake import PATHS, CrmIntake
 from ingest.crm.tokens import Tokens
 from ingest.endpoints import Endpoints
@@ -22,6 +24,9 @@ _BACKLOG = 4096
 """A broadcast makes Vibes open many connections at once; the system's own limit applies too."""
 _LAST_WRITES_SECONDS = 0.5
 """For answers that are decided to reach their sockets."""
+_LEAVE_SECONDS = 3.0
+"""For callers with an open connection to send once more over it, and to be told that it closes."""
+_LOOK_SECONDS = 0.05
 _CRM_SHARE = 0.75
 """Of the drain, for the CRM's requests; the rest is for callbacks that come meanwhile."""
 
@@ -30,14 +35,21 @@ async def serve(settings: Settings, companies: Companies, stop: asyncio.Event, *
     """Take callbacks, and changes of the CRM, until `stop`, then drain: within `drain_seconds`.
 
     Listens whether the broker is there or not. Logs `ingest.listening` with the ports, so that port 0 is of use.
-    `reuse_port` lets several processes listen on the same port. Raises ConfigurationError when a port cannot be had.
+    `reuse_port` lets several processes listen on the same port. Raises ConfigurationError when a port cannot be had, or
+    a certificate cannot be used.
     """
     endpoints = Endpoints(companies)
     publisher = Publisher(settings, [company.company_key for company in companies.companies])
     handler = CallbackHandler(settings, endpoints, publisher)
     tokens = Tokens(companies)
     crm = CrmIntake(settings, tokens, endpoints, handler) if tokens else None
-    server = CallbackServer(_by_path(handler, crm), handler.answer_broken)
+    certificate = Certificate.of(settings)
+    server = CallbackServer(
+        _by_path(handler, crm),
+        handler.answer_broken,
+        affordable(settings.ingest_max_connections),
+        certificate.admits if certificate else None,
+    )
     callbacks = web.ServerRunner(server, shutdown_timeout=_LAST_WRITES_SECONDS)
 
     async def ready() -> str | None:
@@ -46,6 +58,7 @@ async def serve(settings: Settings, companies: Companies, stop: asyncio.Event, *
 
     admin = web.AppRunner(create_admin_app(ready), access_log=None, shutdown_timeout=_LAST_WRITES_SECONDS)
     publishing = [asyncio.create_task(item.run()) for item in (publisher, crm) if item]
+    renewing = [asyncio.create_task(certificate.keep_current())] if certificate else []
     try:
         port = await start_site(
             callbacks,
@@ -54,17 +67,24 @@ async def serve(settings: Settings, companies: Companies, stop: asyncio.Event, *
             "VIBES_PIPELINE_INGEST_PORT",
             reuse_port=reuse_port,
             backlog=_BACKLOG,
+            ssl_context=certificate.context if certificate else None,
         )
         admin_port = await start_site(
             admin, settings.admin_host, settings.ingest_admin_port, "VIBES_PIPELINE_INGEST_ADMIN_PORT"
         )
-        log.info("ingest.listening", port=port, admin_port=admin_port, ingest_id=publisher.ingest_id)
+        log.info(
+            "ingest.listening",
+            port=port,
+            admin_port=admin_port,
+            ingest_id=publisher.ingest_id,
+            tls=certificate is not None,
+        )
         await _until_stopped(stop, publishing)
-        await _drain(settings, handler, crm, callbacks, publisher, publishing)
+        await _drain(settings, handler, crm, server, callbacks, publisher, publishing)
     finally:
-        for task in publishing:
+        for task in (*publishing, *renewing):
             task.cancel()
-        await asyncio.gather(*publishing, return_exceptions=True)
+        await asyncio.gather(*publishing, *renewing, return_exceptions=True)
         await callbacks.cleanup()
         await admin.cleanup()
 
@@ -91,6 +111,7 @@ async def _drain(
     settings: Settings,
     handler: CallbackHandler,
     crm: CrmIntake | None,
+    server: CallbackServer,
     callbacks: web.ServerRunner,
     publisher: Publisher,
     publishing: list[asyncio.Task[None]],
@@ -98,7 +119,8 @@ async def _drain(
     """Stop listening, answer what is under way, report what was acknowledged, close the broker connections.
 
     Requests that still arrive on open connections are served as ever, with `Connection: close`: a 503 would cost their
-    events one of Vibes' few tries. Load balancers that need time to notice get it before SIGTERM (a preStop hook).
+    events one of Vibes' few tries; and so would closing a connection just when a request comes over it, so each has
+    its time to be closed by an answer. Load balancers that need time to notice get it before SIGTERM (a preStop hook).
     """
     began = asyncio.get_running_loop().time()
     deadline = began + settings.drain_seconds
@@ -108,12 +130,19 @@ async def _drain(
         await site.stop()
     if crm:
         await crm.drain(began + settings.drain_seconds * _CRM_SHARE)
+    await _within(began + settings.drain_seconds / 2, _LEAVE_SECONDS, _until_left(server))
     await _within(deadline, settings.ingest_deadline_seconds, handler.wait_idle())
     publisher.finish()
     await callbacks.cleanup()
     await _within(deadline, settings.drain_seconds, asyncio.gather(*publishing))
     if lost := publisher.unreported():
         log.warning("ingest.unreported", acknowledged_callbacks=lost)
+
+
+async def _until_left(server: CallbackServer) -> None:
+    """Wait until no connection is open."""
+    while server.connections:  # noqa: ASYNC110 - aiohttp announces no end of a connection
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def _within(deadline: float, seconds: float, work: Awaitable[object]) -> None:

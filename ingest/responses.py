@@ -7,12 +7,14 @@ from functools import lru_cache
 from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 
-from ingest.answers import BROKEN_REQUEST, FORBIDDEN, NOT_HERE, WRONG_METHOD, Receipt, Refusal
+from ingest.answers import BROKEN_REQUEST, FORBIDDEN, HIDDEN_SOURCE, NOT_HERE, SLOW_BODY, WRONG_METHOD, Receipt, Refusal
 from ingest.endpoints import METHODS
 
 RECEIPT_HEADER = "X-Receipt-Id"
 
-_CLOSE_AFTER = (NOT_HERE, FORBIDDEN, BROKEN_REQUEST)
+_CLOSE_AFTER = (NOT_HERE, FORBIDDEN, HIDDEN_SOURCE, BROKEN_REQUEST, SLOW_BODY)
+"""Where the next request cannot be told from the rest of this one, and whoever may not be Vibes: so who is still
+connected after an answer is (`ingest.connections`)."""
 
 
 def respond(request: web.BaseRequest, answer: Receipt | Refusal, *, draining: bool) -> web.StreamResponse:

@@ -1,5 +1,6 @@
 """The admin listener of a process: /healthz, /readyz and /metrics, on a port of its own."""
 
+import ssl
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -36,16 +37,24 @@ def create_admin_app(ready: Readiness) -> web.Application:
 
 
 async def start_site(
-    runner: web.BaseRunner, host: str, port: int, setting: str, *, reuse_port: bool = False, backlog: int = 128
+    runner: web.BaseRunner,
+    host: str,
+    port: int,
+    setting: str,
+    *,
+    reuse_port: bool = False,
+    backlog: int = 128,
+    ssl_context: ssl.SSLContext | None = None,
 ) -> int:
     """Listen; return the port (the one taken, when 0 was asked for).
 
-    `reuse_port` lets several processes share the port, `backlog` is the length of the queue of new connections.
+    `reuse_port` lets several processes share the port, `backlog` is the length of the queue of new connections. With an
+    `ssl_context` it speaks HTTPS.
     Raises ConfigurationError naming `setting` when the address cannot be had; the runner has to be cleaned up all the
     same.
     """
     await runner.setup()
-    site = web.TCPSite(runner, host, port, reuse_port=reuse_port, backlog=backlog)
+    site = web.TCPSite(runner, host, port, reuse_port=reuse_port, backlog=backlog, ssl_context=ssl_context)
     try:
         await site.start()
     except OSError as error:

@@ -10,14 +10,16 @@ import random
 from collections.abc import Awaitable, Callable
 
 import aio_pika
+import aiormq.abc
 import structlog
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange
-from aiormq.exceptions import AMQPError, ChannelInvalidStateError
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aiormq.exceptions import AMQPError, ChannelAccessRefused, ChannelInvalidStateError, ChannelNotFoundEntity
 from yarl import URL
 
 from runtime import metrics
 from runtime.lifecycle import wait_or_stop
-from schemas.topology import Exchange, Topology
+from runtime.tls import describe_refusal
+from schemas.topology import Topology
 
 log = structlog.get_logger()
 
@@ -65,6 +67,8 @@ async def keep_connected(
 
 def describe(error: BaseException) -> dict[str, str]:
     """Return an error of the broker, and what caused it, as fields for a log line; never the body of a message."""
+    if refusal := describe_refusal(error):
+        return {"error": type(error).__name__, "detail": refusal}
     fields = {"error": type(error).__name__, "detail": str(error)[:300]}
     if error.__cause__ is not None:
         fields["cause"] = f"{type(error.__cause__).__name__}: {error.__cause__}"[:300]
@@ -135,13 +139,39 @@ async def _close(connection: AbstractConnection) -> None:
 
 
 async def declare(channel: AbstractChannel, topology: Topology) -> None:
-    """Declare every exchange, queue and binding. Does nothing where they exist alike; raises AMQPError otherwise."""
-    exchanges = {item.name: await _declare_exchange(channel, item) for item in topology.exchanges}
-    for item in topology.queues:
-        queue = await channel.declare_queue(item.name, durable=True, arguments=dict(item.arguments))
-        for exchange, routing_key in item.bindings:
-            await queue.bind(exchanges[exchange.name], routing_key)
+    """See that every exchange, queue and binding is there: declare them, which does nothing where they exist alike.
+
+    A user who may not configure them only looks whether they are there; somebody else has declared them
+    (`vibes-pipeline declare`). Raises BROKER_ERRORS: when one is of another kind, or is missing and may not be made.
+    """
+    # On channels of their own: the broker closes one on which it has refused something. After any other error the
+    # connection is of no more use, so nothing is closed then: that could take as long as the broker is silent.
+    broker = (await channel.get_underlay_channel()).connection
+    try:
+        trial = await broker.channel()
+        await _declare_all(trial, topology)
+    except ChannelAccessRefused:
+        trial = await broker.channel()
+        await _look_at_all(trial, topology)
+    await trial.close()
 
 
-async def _declare_exchange(channel: AbstractChannel, exchange: Exchange) -> AbstractExchange:
-    return await channel.declare_exchange(exchange.name, exchange.type, durable=True)
+async def _declare_all(channel: aiormq.abc.AbstractChannel, topology: Topology) -> None:
+    for exchange in topology.exchanges:
+        await channel.exchange_declare(exchange.name, exchange_type=exchange.type, durable=True)
+    for queue in topology.queues:
+        await channel.queue_declare(queue.name, durable=True, arguments=dict(queue.arguments))
+        for source, routing_key in queue.bindings:
+            await channel.queue_bind(queue.name, source.name, routing_key)
+
+
+async def _look_at_all(channel: aiormq.abc.AbstractChannel, topology: Topology) -> None:
+    try:
+        for exchange in topology.exchanges:
+            await channel.exchange_declare(exchange.name, exchange_type=exchange.type, passive=True)
+        for queue in topology.queues:
+            await channel.queue_declare(queue.name, passive=True)
+    except ChannelNotFoundEntity as error:
+        raise ConnectionError(
+            f"{error}, and the user of AMQP_URL may not make it; run `vibes-pipeline declare` with one who may"
+        ) from error

@@ -6,10 +6,12 @@ reference to an environment variable or a file.
 
 import hashlib
 import os
+import ssl
 import tomllib
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -21,6 +23,9 @@ from pydantic import (
     model_validator,
 )
 
+from runtime.addresses import is_near
+from runtime.secrets import read_secret
+from runtime.tls import client_context
 from schemas.custom_fields import FieldType
 from schemas.errors import ConfigurationError
 from schemas.regions import API_BASE_URLS, SOURCE_ADDRESSES, Region
@@ -99,6 +104,12 @@ class Company(_Strict):
     api_username: str | None = None
     api_password_env: str | None = None
     api_password_file: Path | None = None
+    api_ca_file: Path | None = None
+    """CAs that the API's certificate is verified with; the system's if not set."""
+    api_certificate_file: Path | None = None
+    """The client certificate Vibes issued, for an account that demands one; PEM."""
+    api_key_file: Path | None = None
+    """Its key, without a password, if not in the same file."""
     api_requests_per_second: float = Field(80.0, gt=0, le=1000)
     """Of all person workers together; Vibes allows 100 requests/s per company."""
     sync: Sync = Sync()
@@ -116,6 +127,10 @@ class Company(_Strict):
             raise ValueError("api_password_env and api_password_file are both set; keep one")
         if bool(self.api_username) != bool(self.api_password_env or self.api_password_file):
             raise ValueError("api_username needs api_password_env or api_password_file beside it, and they need it")
+        if self.api_key_file and not self.api_certificate_file:
+            raise ValueError("api_key_file has no effect without api_certificate_file")
+        if self.base_url.startswith("http:") and not is_near(urlsplit(self.base_url).hostname or ""):
+            raise ValueError("api_base_url: http:// would send the password in clear over a network; write https://")
         return self
 
     @property
@@ -146,12 +161,22 @@ class Company(_Strict):
             return SecretStr(password)
         if self.api_password_file:
             try:
-                return SecretStr(self.api_password_file.read_text().strip())
-            except OSError as error:
-                raise ConfigurationError(
-                    f"{where}: api_password_file {self.api_password_file} cannot be read ({error.strerror})"
-                ) from error
+                return SecretStr(read_secret(self.api_password_file))
+            except ConfigurationError as error:
+                raise ConfigurationError(f"{where}: api_password_file {error}") from error
         raise ConfigurationError(f"{where}: no API credentials are configured")
+
+    def api_tls(self) -> ssl.SSLContext | None:
+        """Return how the API is verified, and what is shown to it; None: as is usual, with the system's CAs.
+
+        Raises ConfigurationError naming the file that cannot be used.
+        """
+        if self.api_ca_file is None and self.api_certificate_file is None:
+            return None
+        try:
+            return client_context(self.api_ca_file, self.api_certificate_file, self.api_key_file)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"companies file, company {self.company_key}: {error}") from error
 
 
 class Companies(_Strict):

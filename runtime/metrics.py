@@ -26,6 +26,19 @@ INGEST_IN_FLIGHT = Gauge("vibes_ingest_in_flight_requests", "Requests without an
 INGEST_PENDING_CALLBACKS = Gauge(
     "vibes_ingest_pending_callbacks", "Callbacks waiting for the broker's confirm.", registry=REGISTRY
 )
+INGEST_CONNECTIONS = Gauge("vibes_ingest_connections", "Open connections of callers.", registry=REGISTRY)
+INGEST_CONNECTIONS_CUT = Counter(
+    "vibes_ingest_connections_cut_total",
+    "Connections that were closed to keep a bound, by reason: no_room (idle, or too many in use), slow_headers, "
+    "unfinished_headers (too many bytes of them).",
+    ["reason"],
+    registry=REGISTRY,
+)
+INGEST_CALLERS_REFUSED = Counter(
+    "vibes_ingest_callers_refused_total",
+    "Connections closed because the caller's certificate is for none of the names it has to be for.",
+    registry=REGISTRY,
+)
 INGEST_GROUP_CALLBACKS = Histogram(
     "vibes_ingest_group_callbacks", "Callbacks in one broker message.", buckets=_SIZES, registry=REGISTRY
 )
@@ -94,10 +107,39 @@ APPLY_LAG_SECONDS = Gauge(
 APPLY_LAST_APPLIED = Gauge(
     "vibes_apply_last_applied_timestamp_seconds", "When a batch was applied last.", registry=REGISTRY
 )
+APPLY_POISON_STORM = Gauge(
+    "vibes_apply_poison_storm",
+    "1 while this process takes no messages because too many of the last ones could not be applied through a fault of "
+    "ours, by what they hold (callbacks, crm_changes). Alert on it: docs/dead-letters.md says what to do.",
+    ["what"],
+    registry=REGISTRY,
+)
 APPLY_CRM_CHANGES = Counter(
     "vibes_apply_crm_changes_total",
     "Changes of the CRM settled, by company and outcome (changed, unchanged: nothing newer, dead_lettered).",
     ["company_key", "outcome"],
+    registry=REGISTRY,
+)
+
+# the audit, by count, as every apply process makes it again and again
+
+AUDIT_MISSING = Gauge(
+    "vibes_audit_missing_callbacks",
+    "Acknowledged callbacks that were not dealt with, by company: on their way, or lost. Alert on more than 0 for ten "
+    "minutes. Absent until the first look.",
+    ["company_key"],
+    registry=REGISTRY,
+)
+AUDIT_UNREPORTED = Gauge(
+    "vibes_audit_unreported_callbacks",
+    "Callbacks that were dealt with and not reported as acknowledged, by company: they will be a second later, were "
+    "answered 503 and stored all the same, or acknowledged by a process that was killed.",
+    ["company_key"],
+    registry=REGISTRY,
+)
+AUDIT_LAST_RUN = Gauge(
+    "vibes_audit_last_run_timestamp_seconds",
+    "When the audit was made last; it is every 15 seconds while PostgreSQL answers. 0: never yet.",
     registry=REGISTRY,
 )
 

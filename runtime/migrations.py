@@ -4,10 +4,15 @@ import asyncio
 import logging
 from datetime import UTC, datetime
 from importlib.resources import as_file, files
+from typing import TYPE_CHECKING
 
-import asyncpg
 from pogo_core.util import migrate as pogo
 from pogo_core.util import sql as pogo_sql
+
+from runtime.postgres import connect
+
+if TYPE_CHECKING:
+    import asyncpg
 
 _LOCK_KEY = 7_214_356_917_038
 """Any number will do, as long as all releases use the same."""
@@ -19,12 +24,12 @@ logger = logging.getLogger(__name__)
 
 
 async def migrate(database_url: str) -> list[str]:
-    """Apply the migrations that are missing, and create the partitions of the coming year.
+    """Apply the migrations that are missing, create the partitions of the coming year, and grant the roles access.
 
     Safe when several processes do it at once: they take turns, and the later ones find nothing to do. Each migration
     is one transaction. Returns the names of those applied. Raises what asyncpg raises.
     """
-    connection = await asyncpg.connect(database_url, server_settings={"application_name": "vibes-pipeline migrate"})
+    connection = await connect(database_url, "migrate")
     try:
         # A session lock, not a transaction's: some migrations may have to run outside a transaction.
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK_KEY)
@@ -37,6 +42,7 @@ async def migrate(database_url: str) -> list[str]:
             await connection.execute(
                 "SELECT create_month_partitions($1, $2, $3)", table, datetime.now(UTC).date(), _MONTHS_AHEAD
             )
+        await connection.execute("SELECT grant_access()")
         return sorted(after - before)
     finally:
         await asyncio.wait_for(connection.close(), timeout=10)

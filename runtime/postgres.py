@@ -1,10 +1,16 @@
 """Connections to PostgreSQL, and which of its errors blame the data."""
 
+import os
+import ssl
 from functools import cache
 from importlib.resources import files
-from typing import TypeAlias
+from pathlib import Path
+from typing import Any, TypeAlias
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
+
+from runtime.tls import client_context
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
@@ -28,6 +34,8 @@ POSTGRES_ERRORS = (
 read-only, out of connections, not migrated, or chose this transaction to end a deadlock."""
 
 _CONNECT_SECONDS = 5.0
+_OURS = ("sslcert", "sslkey")
+"""Parameters of a URL that name the certificate to show to the server, and its key."""
 
 
 _BY_KEY = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
@@ -44,6 +52,7 @@ def create_pool(database_url: str, process: str, *, min_size: int, max_size: int
     """
     return asyncpg.create_pool(
         database_url,
+        ssl=system_trust(database_url),
         min_size=min_size,
         max_size=max_size,
         timeout=_CONNECT_SECONDS,
@@ -55,6 +64,41 @@ def create_pool(database_url: str, process: str, *, min_size: int, max_size: int
             **(_BY_KEY if by_key else {}),
         },
     )
+
+
+async def connect(database_url: str, process: str, **options: Any) -> "asyncpg.Connection[asyncpg.Record]":
+    """Open one connection; `options` are asyncpg's. Raises POSTGRES_ERRORS."""
+    server_settings = {"application_name": f"vibes-pipeline {process}", **options.pop("server_settings", {})}
+    return await asyncpg.connect(
+        database_url, ssl=system_trust(database_url), server_settings=server_settings, **options
+    )
+
+
+def system_trust(database_url: str) -> ssl.SSLContext | None:
+    """Return what verifies a server whose URL wants that (`sslmode`) and names no CA: the CAs of the system.
+
+    None: the URL says it all. asyncpg would look for `~/.postgresql/root.crt` only, and refuse to connect without it.
+    """
+    query = {name: values[-1] for name, values in parse_qs(urlsplit(database_url).query).items()}
+    mode = query.get("sslmode") or os.environ.get("PGSSLMODE", "")
+    named = query.get("sslrootcert") or os.environ.get("PGSSLROOTCERT")
+    if mode not in ("verify-ca", "verify-full") or named or _has_trust_of_its_own():
+        return None
+    context = client_context(
+        None,
+        *(Path(path) if (path := query.get(name) or os.environ.get(f"PG{name.upper()}")) else None for name in _OURS),
+    )
+    context.check_hostname = mode == "verify-full"
+    context.set_alpn_protocols(["postgresql"])
+    return context
+
+
+def _has_trust_of_its_own() -> bool:
+    """Whether the user has a file of trusted CAs where libpq, and asyncpg, look for it."""
+    try:
+        return os.access(Path.home() / ".postgresql" / "root.crt", os.R_OK)
+    except RuntimeError:  # a user without a home, as a container may have
+        return False
 
 
 @cache

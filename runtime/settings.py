@@ -5,12 +5,17 @@ table is made from this file (a test keeps the two equal).
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from runtime.addresses import amqp_address, postgres_address
+from runtime.secrets import secrets_from_files
+from runtime.tls import check_ca_file
 from schemas.errors import ConfigurationError
 from schemas.topology import Topology
 
@@ -29,14 +34,26 @@ class Settings(BaseSettings):
     database_url: SecretStr = Field(
         SecretStr("postgresql://localhost:5432/vibes"),
         validation_alias="DATABASE_URL",
-        description="PostgreSQL 15 to 18, as a connection URL.",
+        description="PostgreSQL 15 to 18, as a connection URL; or `DATABASE_URL_FILE`, a file that holds it. On "
+        "another host its certificate is verified (`sslmode=verify-full`) unless the URL says otherwise.",
         examples=["postgresql://user:password@db.example:5432/vibes"],
+    )
+    database_ca_file: Path | None = Field(
+        None,
+        description="Certificates of the CAs that PostgreSQL's certificate is verified with; the system's if not set.",
+        examples=["/etc/vibes-pipeline/ca.pem"],
     )
     amqp_url: SecretStr = Field(
         SecretStr("amqp://localhost:5672/"),
         validation_alias="AMQP_URL",
-        description="RabbitMQ 3.10 or later, as a connection URL.",
-        examples=["amqp://user:password@mq.example:5672/"],
+        description="RabbitMQ 3.10 or later, as a connection URL; or `AMQP_URL_FILE`, a file that holds it. `amqps://` "
+        "is encrypted, and the certificate verified.",
+        examples=["amqps://user:password@mq.example:5671/"],
+    )
+    amqp_ca_file: Path | None = Field(
+        None,
+        description="Certificates of the CAs that RabbitMQ's certificate is verified with; the system's if not set.",
+        examples=["/etc/vibes-pipeline/ca.pem"],
     )
     companies_file: Path = Field(
         Path("/etc/vibes-pipeline/companies.toml"),
@@ -92,6 +109,28 @@ class Settings(BaseSettings):
     )
     ingest_port: Port = Field(8080, description="Port of the callback listener; 0 takes a free one.", examples=["8080"])
     ingest_admin_port: Port = Field(9100, description="Admin port of ingest.", examples=["9100"])
+    ingest_tls_certificate_file: Path | None = Field(
+        None,
+        description="Certificate of the callback listener and those of the CAs between it and the root, PEM. With it, "
+        "the listener speaks HTTPS only. Read again when it changes.",
+        examples=["/etc/vibes-pipeline/tls/tls.crt"],
+    )
+    ingest_tls_key_file: Path | None = Field(
+        None,
+        description="Its key, PEM, without a password, if not in the same file. Read again when it changes.",
+        examples=["/etc/vibes-pipeline/tls/tls.key"],
+    )
+    ingest_tls_client_ca_file: Path | None = Field(
+        None,
+        description="Certificates of CAs: whoever calls has to show a certificate that one of them signed.",
+        examples=["/etc/vibes-pipeline/tls/clients.pem"],
+    )
+    ingest_tls_client_names: str | None = Field(
+        None,
+        pattern=r"^[^\s,]+(,[^\s,]+)*$",
+        description="Names, separated by commas, one of which the caller's certificate has to be for.",
+        examples=["catapult-app.vibescm.com"],
+    )
     ingest_deadline_seconds: float = Field(
         1.5,
         ge=0.1,
@@ -113,6 +152,13 @@ class Settings(BaseSettings):
         description="Number of proxies of yours in front of ingest, each of which appends to X-Forwarded-For. "
         "0 ignores the header.",
         examples=["1"],
+    )
+    ingest_max_connections: int = Field(
+        10_000,
+        ge=10,
+        description="Open connections of one process, as far as its limit on open files allows; above it idle ones "
+        "make room.",
+        examples=["10000"],
     )
     ingest_max_pending_callbacks: int = Field(
         10_000,
@@ -183,6 +229,26 @@ class Settings(BaseSettings):
         examples=["200"],
     )
 
+    apply_storm_share: float = Field(
+        0.2,
+        gt=0,
+        le=1,
+        description="If more than this of the last callbacks would become dead letters through a fault of ours, the "
+        "worker takes no more. 1: never.",
+        examples=["0.2"],
+    )
+    apply_storm_min_callbacks: int = Field(50, ge=1, description="Fewer than this make no such storm.", examples=["50"])
+    apply_storm_window_callbacks: int = Field(
+        1000, ge=1, le=1_000_000, description="How many the last callbacks are.", examples=["1000"]
+    )
+    apply_storm_trial_seconds: float = Field(
+        60.0,
+        gt=0,
+        le=3600,
+        description="How often a worker tries whether such a storm is over.",
+        examples=["60"],
+    )
+
     person_sync_admin_port: Port = Field(9300, description="Admin port of a person worker.", examples=["9300"])
     person_sync_concurrency: int = Field(
         20, ge=1, le=500, description="Persons one person worker deals with at a time.", examples=["20"]
@@ -204,6 +270,17 @@ class Settings(BaseSettings):
         30.0, gt=0, le=600, description="Most time all tries of one call take together.", examples=["30"]
     )
 
+    @model_validator(mode="after")
+    def _check_tls(self) -> Self:
+        for needs, needed in (
+            ("ingest_tls_key_file", "ingest_tls_certificate_file"),
+            ("ingest_tls_client_ca_file", "ingest_tls_certificate_file"),
+            ("ingest_tls_client_names", "ingest_tls_client_ca_file"),
+        ):
+            if getattr(self, needs) is not None and getattr(self, needed) is None:
+                raise ValueError(f"{PREFIX}{needs.upper()} has no effect without {PREFIX}{needed.upper()}")
+        return self
+
     @property
     def topology(self) -> Topology:
         """What this installation has in the broker."""
@@ -215,20 +292,52 @@ def load_settings(**overrides: Any) -> Settings:
 
     Raises ConfigurationError naming every wrong variable, what is wrong with it and an example. A variable that starts
     with the prefix but is no setting is wrong too: a misspelt name must not be ignored silently.
+
+    A secret `NAME` may be in a file that `NAME_FILE` names. The two URLs say afterwards how their connection is
+    protected (see runtime.addresses).
     """
+    names = environment_names()
     problems = [
         f"{name}: no such setting{_did_you_mean(name)}"
         for name in sorted(os.environ)
-        if name.startswith(PREFIX) and name not in environment_names()
+        if name.startswith(PREFIX) and name not in names
     ]
     settings = None
     try:
-        settings = Settings(**overrides)
+        in_files = {names[name]: each for name, each in secrets_from_files(_secret_names(), os.environ).items()}
+        settings = _with_addresses(Settings(**{**in_files, **overrides}))
     except ValidationError as error:
-        problems += [_describe(str(e["loc"][0]), e["msg"]) for e in error.errors(include_input=False)]
+        problems += [_describe(str((*e["loc"], "")[0]), e["msg"]) for e in error.errors(include_input=False)]
+    except ConfigurationError as error:
+        problems.append(str(error))
     if problems or settings is None:
         raise ConfigurationError("\n".join(problems))
     return settings
+
+
+def _with_addresses(settings: Settings) -> Settings:
+    """Return the settings with URLs that tell all about their connection. Raises ConfigurationError."""
+    with _naming(f"{PREFIX}DATABASE_CA_FILE"):
+        database_ca = settings.database_ca_file and check_ca_file(settings.database_ca_file)
+    with _naming(f"{PREFIX}AMQP_CA_FILE"):
+        amqp_ca = settings.amqp_ca_file and check_ca_file(settings.amqp_ca_file)
+    with _naming("DATABASE_URL"):
+        database_url = postgres_address(settings.database_url.get_secret_value(), database_ca, os.environ)
+    with _naming("AMQP_URL"):
+        amqp_url = amqp_address(settings.amqp_url.get_secret_value(), amqp_ca)
+    return settings.model_copy(update={"database_url": SecretStr(database_url), "amqp_url": SecretStr(amqp_url)})
+
+
+@contextmanager
+def _naming(setting: str) -> Iterator[None]:
+    try:
+        yield
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{setting}: {error}") from error
+
+
+def _secret_names() -> Iterator[str]:
+    return (name for name, field in environment_names().items() if Settings.model_fields[field].annotation is SecretStr)
 
 
 def environment_names() -> dict[str, str]:
@@ -247,6 +356,8 @@ def _did_you_mean(name: str) -> str:
 
 
 def _describe(where: str, problem: str) -> str:
+    if not where:
+        return problem.removeprefix("Value error, ")
     names = environment_names()
     by_field = {field: name for name, field in names.items()}
     name = where if where in names else by_field.get(where, where)

@@ -19,6 +19,8 @@ from schemas.errors import MessageError
 
 VERSION = 1
 CONTENT_TYPE = "application/vnd.vibes-pipeline.callbacks"
+_MOST = 2**63
+"""PostgreSQL's bigint ends before."""
 
 
 class ReceivedCallback(NamedTuple):
@@ -86,7 +88,9 @@ def decode(body: bytes) -> CallbackMessage:
         envelope = orjson.loads(head)
         version = envelope["version"]
         if version != VERSION:
-            raise MessageError("unknown_version", f"this release reads version {VERSION}, the message has {version!r}")
+            # A number and nothing else: what is no message of ours may hold anything.
+            told = version if isinstance(version, int) else type(version).__name__
+            raise MessageError("unknown_version", f"this release reads version {VERSION}, the message has {told}")
         callbacks, end = _split(envelope["callbacks"], bodies)
         if not newline or end != len(bodies):
             raise MessageError("unreadable_envelope", "the bodies are not as long as the envelope says")
@@ -94,11 +98,19 @@ def decode(body: bytes) -> CallbackMessage:
             message_id=UUID(envelope["message_id"]),
             company_key=str(envelope["company_key"]),
             ingest_id=str(envelope["ingest_id"]),
-            acknowledged=int(envelope["acknowledged"]),
+            acknowledged=_read_count(envelope["acknowledged"]),
             callbacks=callbacks,
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise MessageError("unreadable_envelope", type(error).__name__) from error
+
+
+def _read_count(value: Any) -> int:
+    """Return a number the database can hold. Raises TypeError or ValueError."""
+    count = int(value)
+    if not 0 <= count < _MOST:
+        raise ValueError
+    return count
 
 
 def _split(items: list[dict[str, Any]], bodies: bytes) -> tuple[tuple[ReceivedCallback, ...], int]:
@@ -107,14 +119,17 @@ def _split(items: list[dict[str, Any]], bodies: bytes) -> tuple[tuple[ReceivedCa
     start = 0
     for item in items:
         end = start + item["bytes"]
+        source_ip, method, endpoint, headers = item["source_ip"], item["method"], item["endpoint"], item["headers"]
+        if not (type(source_ip) is type(method) is type(endpoint) is str and type(headers) is dict and end >= start):
+            raise TypeError
         callbacks.append(
             ReceivedCallback(
                 body=bodies[start:end],
                 received_at=datetime.fromtimestamp(item["received_at"], UTC),
-                source_ip=item["source_ip"],
-                method=item["method"],
-                endpoint=item["endpoint"],
-                headers=item["headers"],
+                source_ip=source_ip,
+                method=method,
+                endpoint=endpoint,
+                headers=headers,
             )
         )
         start = end

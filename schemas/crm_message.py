@@ -59,7 +59,9 @@ def decode(body: bytes) -> CrmMessage:
         content = orjson.loads(body)
         version = content["version"]
         if version != VERSION:
-            raise MessageError("unknown_version", f"this release reads version {VERSION}, the message has {version!r}")
+            # A number and nothing else: what is no message of ours may hold anything.
+            told = version if isinstance(version, int) else type(version).__name__
+            raise MessageError("unknown_version", f"this release reads version {VERSION}, the message has {told}")
         return CrmMessage(
             message_id=UUID(content["message_id"]),
             company_key=str(content["company_key"]),

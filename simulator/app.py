@@ -1,9 +1,10 @@
 """The simulator as a web application."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
+import aiohttp
 from aiohttp import web
 
 from simulator import control
@@ -14,13 +15,15 @@ from simulator.server import SIMULATOR, Simulator
 from simulator.times import utc_now
 
 
-def create_app(config: Config, clock: Callable[[], datetime] = utc_now) -> web.Application:
+def create_app(
+    config: Config, clock: Callable[[], datetime] = utc_now, traces: Sequence[aiohttp.TraceConfig] = ()
+) -> web.Application:
     """Build the platform API under /companies/, the control API under /_simulator/.
 
-    `clock` gives the time, in UTC, of everything done through the platform API.
+    `clock` gives the time, in UTC, of everything done through the platform API. `traces` see every callback sent.
     """
     app = web.Application()
-    app[SIMULATOR] = Simulator(config, clock)
+    app[SIMULATOR] = Simulator(config, clock, traces)
     platform = web.Application(middlewares=GUARDS)
     for module in (persons, subscriptions, participants, callbacks):
         platform.add_routes(module.ROUTES)

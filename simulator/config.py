@@ -1,6 +1,6 @@
 """What a simulator is told at its start. Everything but the companies has a default."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from simulator.errors import UnprocessableError
 from simulator.scenario.population import CUSTOM_FIELDS
@@ -38,9 +38,10 @@ class DeliveryPolicy:
 class FaultSettings:
     """How often the platform API misbehaves: chances between 0 and 1, independent of the caller.
 
-    Errors and 429s come before a write is done. Hangs and resets come after it: the caller cannot know. A slow answer
-    is late by `latency_seconds`, and a hanging one never comes, until `hang_seconds` have passed and the connection is
-    cut. `empty_error_bodies` makes 404 and 409 come without a body, as an old guide of Vibes says they do.
+    Errors and 429s come before a write is done. Hangs, resets and wrong bodies (no JSON, or JSON that is no such
+    record, with the right status) come after it: the caller cannot know. A slow answer is late by `latency_seconds`,
+    and a hanging one never comes, until `hang_seconds` have passed and the connection is cut. `empty_error_bodies`
+    makes 404 and 409 come without a body, as an old guide of Vibes says they do.
 
     Where Vibes' documents contradict each other the other reading can be had: `known_mdn_conflicts` answers 409 to a
     POST with a number somebody has, instead of merging (200); `unknown_external_id_is_404` answers that to a PUT to an
@@ -54,13 +55,14 @@ class FaultSettings:
     hang_rate: float = 0.0
     hang_seconds: float = 60.0
     reset_rate: float = 0.0
+    wrong_body_rate: float = 0.0
     empty_error_bodies: bool = False
     known_mdn_conflicts: bool = False
     unknown_external_id_is_404: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("error_rate", "too_many_requests_rate", "latency_rate", "hang_rate", "reset_rate"):
-            if not 0 <= getattr(self, name) <= 1:
+        for name in (setting.name for setting in fields(self)):
+            if name.endswith("_rate") and not 0 <= getattr(self, name) <= 1:
                 raise UnprocessableError(f"{name} must be between 0 and 1")
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import aiohttp
@@ -19,12 +19,16 @@ from simulator.seeds import seeded
 class Simulator:
     """A whole simulator; it works between `start` and `stop`, in one event loop.
 
-    `clock` gives the time of what is done through the API; stories have their own.
+    `clock` gives the time of what is done through the API; stories have their own. `traces` see every request of the
+    senders.
     """
 
-    def __init__(self, config: Config, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, config: Config, clock: Callable[[], datetime], traces: Sequence[aiohttp.TraceConfig] = ()
+    ) -> None:
         self.config = config
         self.clock = clock
+        self._traces = list(traces)
         self.companies = {
             company.company_key: Company(company, config.seed, config.rate_limit) for company in config.companies
         }
@@ -40,6 +44,7 @@ class Simulator:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),  # the senders bound their own connections
             cookie_jar=aiohttp.DummyCookieJar(),
+            trace_configs=self._traces,
         )
         self._echoes = [
             asyncio.create_task(company.send_echoes(self._session, self.config.delivery))
@@ -67,6 +72,13 @@ class Simulator:
             raise UnknownRecordError("No company has this company_key")
         return self.companies[company_key]
 
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """What the senders send with."""
+        if self._session is None:
+            raise RuntimeError("the simulator is not started: call start() first")
+        return self._session
+
     def start_run(self, spec: RunSpec) -> Run:
         """Begin a run.
 
@@ -76,14 +88,13 @@ class Simulator:
             UnprocessableError: a setting of the delivery policy is wrong.
 
         """
-        if self._session is None:
-            raise RuntimeError("the simulator is not started: call start() first")
+        session = self.session
         # Two clocks in one MobileDB would make the times of its events contradict their order.
         if spec.callbacks and any(run.tells_story_of(spec.company_key) for run in self.runs.values()):
             raise ConflictError("A run is telling a story of this company: wait until it is finished")
         run = Run(str(len(self.runs) + 1), spec, self.company(spec.company_key), self.config)
         self.runs[run.run_id] = run
-        run.start(self._session)
+        run.start(session)
         return run
 
 

@@ -47,7 +47,7 @@ async def request_writes_about(
         rows = await connection.fetch(
             statement("find_crm_records_of_persons"),
             company.company_key,
-            sorted(person_uids, key=str),
+            list(person_uids),
             with_profile_only,
         )
         await request_writes(connection, company, [row["external_person_id"] for row in rows], changed=False)
@@ -70,7 +70,7 @@ async def request_after_subscription(
     rows = await connection.fetch(
         statement("request_person_syncs"),
         company.company_key,
-        sorted(person_uids, key=str),
+        list(person_uids),
         announce,
         _LOST_AFTER_SECONDS,
     )

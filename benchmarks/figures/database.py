@@ -36,9 +36,34 @@ def growth_tables(figures: Figures) -> list[Table]:
                 for name, events in figures["events"].items()
             ),
         ),
+        *_interval_tables(figures),
         Table(
             f"Growth: a backlog of {whole(backlog['callbacks'])} callbacks",
             ("ingest without, callbacks/s", "ingest with", "its drain by one apply process"),
             ((whole(backlog["ingest"]["without"]), whole(backlog["ingest"]["with"]), whole(backlog["drain"])),),
         ),
     ]
+
+
+def _interval_tables(figures: Figures) -> list[Table]:
+    """Return what an event costs right after a checkpoint, and later; none of a report that does not tell."""
+    intervals = figures.get("intervals")
+    if intervals is None:
+        return []
+    head = ("events there", "till the next one", "events/s", "WAL (pages)", "later, events/s", "WAL (pages)")
+    rows = tuple(
+        (
+            whole(events),
+            whole(intervals[name]["events"]),
+            *_costs(intervals[name]["first"]),
+            *_costs(intervals[name]["later"]),
+        )
+        for name, events in figures["events"].items()
+    )
+    first = whole(next(iter(intervals.values()))["first"]["events"])
+    title = f"Growth: {first} events after a checkpoint, and later (WAL: bytes an event)"
+    return [Table(title, head, rows)]
+
+
+def _costs(part: Figures) -> tuple[str, str]:
+    return whole(part["rate"]), f"{whole(part['wal_bytes'])} ({whole(part['page_bytes'])})"

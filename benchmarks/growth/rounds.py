@@ -1,8 +1,8 @@
 """Databases of several sizes, and the same callbacks drained into each of them in turn."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import asyncpg
@@ -11,6 +11,7 @@ from rich.console import Console
 from benchmarks import bodies, traffic
 from benchmarks.growth.claims import claim_cost
 from benchmarks.growth.history import COMPANY, persons_of
+from benchmarks.growth.log import checkpoint, page_bytes
 from benchmarks.ingest.queues import Queues
 from benchmarks.memory.clean import require_accounted, require_running
 from benchmarks.memory.drain import Drain, drain
@@ -28,22 +29,27 @@ _PERSONS = "SELECT count(*), count(*) FILTER (WHERE greatest(seen_mdn_at, profil
 class Size:
     """How much is measured."""
 
-    warm_up: int
-    """Callbacks that are applied before, 0 for none."""
+    first: int
+    """Callbacks right after the checkpoint."""
     callbacks: int
-    """Of a round."""
+    """Of each round after these."""
     rounds: int
     claims: int
     """Statements of a round that claim keys."""
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
+@dataclass(slots=True)
+class Measured:
     """What one database did."""
 
-    drain: Drain
-    claim_us: float
-    """For each key."""
+    first: Drain
+    """Right after the checkpoint."""
+    rounds: list[Drain] = field(default_factory=list)
+    """Later."""
+    claim_us: list[float] = field(default_factory=list)
+    """For each key, in each round."""
+    page_bytes: list[int | None] = field(default_factory=list)
+    """Of whole pages in the log: at first, and of each round; None where the server cannot tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,10 @@ class Grown:
         """Return the microseconds it takes to claim a key."""
         return asyncio.run(claim_cost(self.stack.database_url, statements, seed))
 
+    def page_bytes(self, drained: Drain) -> int | None:
+        """Return how many bytes of the log of a drain are whole pages; None where the server cannot tell."""
+        return asyncio.run(page_bytes(self.stack.database_url, drained.log))
+
     def bytes(self) -> int:
         """Return how much of the disk the database takes, with all its indexes."""
         ((size,),) = asyncio.run(_fetch(self.stack.database_url, _BYTES))
@@ -94,28 +104,38 @@ class Grown:
         self.queues.check_not_blocked()
 
 
-def take_turns(databases: Mapping[str, Grown], size: Size, console: Console) -> dict[str, list[Round]]:
-    """Give every database the same callbacks, round after round, every other time in reverse order.
+def take_turns(databases: Mapping[str, Grown], size: Size, console: Console) -> dict[str, Measured]:
+    """Give every database the same callbacks after a checkpoint, round by round, every other time in reverse order.
 
-    So what else the machine does hits all alike, and the first figure of the empty database can be compared with its
-    last. In the end the audit has to find every callback. Raises ServiceError.
+    So what else the machine does hits all alike, and a round finds all databases equally long after the checkpoint.
+    Claims come last, as they change pages of the ledger too. In the end the audit has to find every callback. Raises
+    ServiceError.
     """
-    if size.warm_up:
-        callbacks = traffic.callbacks(size.warm_up)
-        for grown in databases.values():
-            grown.apply(callbacks)
-            grown.analyze()
-    rounds: dict[str, list[Round]] = {name: [] for name in databases}
-    for number in range(size.rounds):
-        callbacks = traffic.callbacks(size.callbacks, first=size.warm_up + number * size.callbacks)
-        order = list(databases.items())
-        for name, grown in order if number % 2 == 0 else reversed(order):
-            rounds[name].append(Round(grown.apply(callbacks), grown.claim(size.claims, number)))
-        told = ", ".join(f"{name} {done[-1].drain.rate:,.0f}" for name, done in rounds.items())
-        console.print(f"apply: {told} events/s", soft_wrap=True)
+    order = list(databases.items())
+    callbacks = traffic.callbacks(size.first)
+    asyncio.run(checkpoint(order[0][1].stack.database_url))
+    measured = {name: Measured(grown.apply(callbacks)) for name, grown in order}
     for grown in databases.values():
-        require_accounted(grown.stack, grown.events + size.warm_up + size.rounds * size.callbacks)
-    return rounds
+        if not grown.events:
+            grown.analyze()
+    for number in range(size.rounds):
+        callbacks = traffic.callbacks(size.callbacks, first=size.first + number * size.callbacks)
+        for name, grown in _in_turn(order, number):
+            measured[name].rounds.append(grown.apply(callbacks))
+        told = ", ".join(f"{name} {done.rounds[-1].rate:,.0f}" for name, done in measured.items())
+        console.print(f"apply: {told} events/s", soft_wrap=True)
+    for name, done in measured.items():
+        done.page_bytes += map(databases[name].page_bytes, (done.first, *done.rounds))
+    for number in range(size.rounds):
+        for name, grown in _in_turn(order, number):
+            measured[name].claim_us.append(grown.claim(size.claims, number))
+    for grown in databases.values():
+        require_accounted(grown.stack, grown.events + size.first + size.rounds * size.callbacks)
+    return measured
+
+
+def _in_turn(order: Sequence[tuple[str, Grown]], number: int) -> Iterable[tuple[str, Grown]]:
+    return order if number % 2 == 0 else reversed(order)
 
 
 async def _fetch(database_url: str, statement: str, *arguments: object) -> list[asyncpg.Record]:

@@ -2,21 +2,23 @@
 
 import asyncio
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
 
+from benchmarks.growth.history import EVENTS_WITH_PAYLOAD
 from deploy.local.errors import ServiceError
 
-_BYTES_AN_EVENT = 1500
+_BYTES_AN_EVENT, _WITHOUT_PAYLOAD = 1500, 850
 """With all that belongs to it, the indexes included."""
-_ELSE_BYTES = 6 * 1024**3
+_ELSE_BYTES = 10 * 1024**3
 """For PostgreSQL's own log, which may grow beyond max_wal_size during a load, and for sorting."""
 _GIB = 1024**3
 
 
-def require_space(database_url: str, events: int) -> None:
+def require_space(database_url: str, histories: Sequence[int]) -> None:
     """Raise ServiceError when the disk of the PostgreSQL server on this machine has no room for so many events.
 
     One that runs elsewhere, or does not tell where its data is, is trusted.
@@ -25,11 +27,15 @@ def require_space(database_url: str, events: int) -> None:
     directory = None if told is None else Path(told)
     if directory is None or not directory.exists():
         return
-    needed, free = events * _BYTES_AN_EVENT + _ELSE_BYTES, shutil.disk_usage(directory).free
+    needed = _ELSE_BYTES + sum(
+        events * (_BYTES_AN_EVENT if events <= EVENTS_WITH_PAYLOAD else _WITHOUT_PAYLOAD) for events in histories
+    )
+    free = shutil.disk_usage(directory).free
     if free < needed:
         raise ServiceError(
-            f"{events:,} events take about {needed / _GIB:.0f} GiB, and the disk of {directory} has {free / _GIB:.0f} "
-            f"GiB free: free some, set TMPDIR to a larger disk, or leave this benchmark out (--only, --quick)"
+            f"{sum(histories):,} events take about {needed / _GIB:.0f} GiB, and the disk of {directory} has "
+            f"{free / _GIB:.0f} GiB free: free some, set TMPDIR to a larger disk, or leave this benchmark out (--only, "
+            f"--quick)"
         )
 
 

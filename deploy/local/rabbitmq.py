@@ -6,6 +6,7 @@ import secrets
 import signal
 import socket
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ _START_ATTEMPTS = 3
 _MEMORY_WATERMARK = "0.4"
 # How old the length of a quorum queue in a listing may be (5 s unless told).
 _QUEUE_TICK_MILLISECONDS = 250
+_ON_LOOPBACK = "-kernel inet_dist_use_interface {127,0,0,1}"
 
 # Where packages put it; an ordinary user's PATH has no sbin.
 _PLACES = ("/usr/lib/rabbitmq/bin", "/usr/local/sbin", "/usr/sbin", "/opt/homebrew/sbin")
@@ -40,23 +42,47 @@ _CONFIGURATION = """[
    {{default_user, <<"{user}">>}},
    {{default_pass, <<"{password}">>}},
    {{vm_memory_high_watermark, {watermark}}},
-   {{quorum_tick_interval, {tick}}}
+   {{quorum_tick_interval, {tick}}},
+   {{cluster_nodes, {{[{nodes}], disc}}}},
+   {{cluster_partition_handling, pause_minority}}
  ]}},
  {{rabbitmq_management, [{{tcp_config, [{{ip, "127.0.0.1"}}, {{port, {management}}}]}}]}}
 ].
 """
 
 
-class LocalRabbitMQ(Broker):
-    """A broker of our own: own node name, ports, cookie, epmd, data and user, reachable on loopback only."""
+@dataclass(frozen=True, slots=True)
+class Commons:
+    """What the nodes of a cluster have in common, a single node being a cluster of one. `epmd_port` 0 takes one."""
 
-    def __init__(self, workspace: Workspace, *, management: bool = False) -> None:
+    nodes: int = 1
+    epmd_port: int = 0
+    name: str = field(default_factory=lambda: f"vp-{secrets.token_hex(4)}")
+    cookie: str = field(default_factory=lambda: secrets.token_hex(20), repr=False)
+    user: str = field(default_factory=lambda: f"vp_{secrets.token_hex(4)}")
+    password: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+
+    def node(self, number: int) -> str:
+        """Return the name of a node, 0 to nodes - 1."""
+        return f"{self.name}-{number}@localhost"
+
+
+class LocalRabbitMQ(Broker):
+    """A broker of our own: own node name, ports, cookie, epmd, data and user, reachable on loopback only.
+
+    It is a node of the cluster that has `commons`, the one of this `number`.
+    """
+
+    def __init__(
+        self, workspace: Workspace, *, management: bool = False, commons: Commons | None = None, number: int = 0
+    ) -> None:
         self._workspace = workspace
         self._management = management
-        self._home = workspace.path / "rabbitmq"
+        self._commons = commons or Commons()
+        self._home = workspace.path / ("rabbitmq" if commons is None else f"rabbitmq-{number}")
         self.log_file = self._home / "console.log"
-        self._node = f"vp-{secrets.token_hex(4)}@localhost"
-        self._user, self._password = f"vp_{secrets.token_hex(4)}", secrets.token_urlsafe(24)
+        self.node = self._commons.node(number)
+        self._user, self._password = self._commons.user, self._commons.password
         self._amqp_port = self._management_port = self._distribution_port = 0
         self._environment: dict[str, str] = {}
         self._process: psutil.Popen | None = None
@@ -144,7 +170,7 @@ class LocalRabbitMQ(Broker):
         _scripts()
         self._home.mkdir(mode=0o700)
         cookie = self._home / ".erlang.cookie"
-        cookie.write_text(secrets.token_hex(20))
+        cookie.write_text(self._commons.cookie)
         cookie.chmod(0o400)
         (self._home / "plugins").write_text(f"[{'rabbitmq_management' if self._management else ''}].\n")
         (self._home / "env.conf").touch()
@@ -159,6 +185,7 @@ class LocalRabbitMQ(Broker):
             password=self._password,
             watermark=_MEMORY_WATERMARK,
             tick=_QUEUE_TICK_MILLISECONDS,
+            nodes=", ".join(f"'{self._commons.node(number)}'" for number in range(self._commons.nodes)),
         )
         (self._home / "advanced.config").write_text(configuration)
         self._environment = {
@@ -166,12 +193,13 @@ class LocalRabbitMQ(Broker):
             "LC_ALL": "C.UTF-8",
             "HOME": str(self._home),
             # An epmd of our own: Erlang starts it when it finds none at this port.
-            "ERL_EPMD_PORT": str(epmd_port),
+            "ERL_EPMD_PORT": str(self._commons.epmd_port or epmd_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "RABBITMQ_NODENAME": self._node,
+            "RABBITMQ_NODENAME": self.node,
             "RABBITMQ_DIST_PORT": str(self._distribution_port),
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
-            "RABBITMQ_CTL_ERL_ARGS": "-dist_listen false",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _ON_LOOPBACK,
+            # With several nodes all of them answer a listing, and have to reach the command for that.
+            "RABBITMQ_CTL_ERL_ARGS": "-dist_listen false" if self._commons.nodes == 1 else _ON_LOOPBACK,
             "RABBITMQ_MNESIA_BASE": str(self._home / "data"),
             "RABBITMQ_LOG_BASE": str(self._home / "log"),
             "RABBITMQ_SCHEMA_DIR": str(self._home / "schema"),

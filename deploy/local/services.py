@@ -39,18 +39,25 @@ class Services:
 
     With a ``directory`` (new or empty) data and logs are kept there and the services are stopped gracefully;
     without one everything is thrown away. However the process ends, even by SIGKILL, nothing is left running.
-    ``settings`` are settings of PostgreSQL.
+    ``settings`` are settings of PostgreSQL. ``broker`` makes a broker of ours other than a single node.
     """
 
     def __init__(
-        self, directory: Path | None = None, *, management: bool = False, settings: Mapping[str, str] | None = None
+        self,
+        directory: Path | None = None,
+        *,
+        management: bool = False,
+        settings: Mapping[str, str] | None = None,
+        broker: Callable[[Workspace], Broker] | None = None,
     ) -> None:
         self._workspace = Workspace(directory)
         self.postgres = postgres_in(self._workspace, settings=settings)
-        self.rabbitmq = rabbitmq_in(self._workspace, management=management)
-        self._ours = [
-            service for service in (self.postgres, self.rabbitmq) if isinstance(service, LocalPostgres | LocalRabbitMQ)
-        ]
+        self.rabbitmq = broker(self._workspace) if broker else rabbitmq_in(self._workspace, management=management)
+        self._ours: list[LocalPostgres | Broker] = []
+        if isinstance(self.postgres, LocalPostgres):
+            self._ours.append(self.postgres)
+        if broker or isinstance(self.rabbitmq, LocalRabbitMQ):
+            self._ours.append(self.rabbitmq)
 
     def __enter__(self) -> Self:
         try:

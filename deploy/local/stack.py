@@ -87,7 +87,8 @@ class Stack:
     """Services and pipeline, up on entering; drained and gone on leaving.
 
     `parts` are started on entering, in this order; `start` starts more. `requests_per_second` is what the person
-    workers aim at for each company. `settings` are environment variables for all parts.
+    workers aim at for each company. `settings` are environment variables for all parts. `services` are to be used in
+    place of new ones, and are entered and left with the stack.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Stack:
         management: bool = False,
         requests_per_second: float = 80.0,
         settings: Mapping[str, str] | None = None,
+        services: Services | None = None,
     ) -> None:
         self.companies = {
             key: DemoCompany(key, secrets.token_urlsafe(32), secrets.token_urlsafe(16), secrets.token_urlsafe(32))
@@ -108,7 +110,7 @@ class Stack:
         self._seed = seed
         self._requests_per_second = requests_per_second
         self._settings = settings or {}
-        self._services = Services(management=management)
+        self._services = services or Services(management=management)
         self.postgres = self._services.postgres
         self.rabbitmq = self._services.rabbitmq
         self.workspace = Workspace()

@@ -124,10 +124,13 @@ class CrmPublisher:
             refusal = why_not_confirmed(error, self._health)
             metrics.INGEST_PUBLISH_FAILURES.labels(refusal.reason).inc()
             waiting.settle(refusal)
+            if refusal is NACKED:
+                self._health.refused(ROUTING_KEY, self._loop.time())
             if refusal not in (NACKED, BLOCKED):
                 raise
         except Exception:
             log.exception("ingest.publish_failed", message_id=str(waiting.parcel.message_id))
             waiting.settle(UNEXPECTED)
         else:
+            self._health.taken(ROUTING_KEY)
             waiting.settle(None)

@@ -29,6 +29,8 @@ class Event(NamedTuple):
     event_id: str
     """Vibes' id, or `sha256:` and the body's hash where there is none."""
     event_date: datetime | None
+    key: UUID
+    """The dedupe key; the database's function callback_key() gives the same."""
     body: JsonBody
     person_id: str | None = None
     person_key: str | None = None
@@ -36,11 +38,6 @@ class Event(NamedTuple):
     list_id: str | None = None
     reason: str | None = None
     facts: tuple[Fact, ...] = ()
-
-    @property
-    def key(self) -> UUID:
-        """The dedupe key; the database's function callback_key() gives the same."""
-        return callback_key(self.company_key, self.callback_type, self.event_id)
 
 
 def callback_key(company_key: str, callback_type: str, event_id: str) -> UUID:
@@ -74,6 +71,7 @@ def read_event(
         callback_type,
         event_id,
         event_date,
+        callback_key(company_key, callback_type, event_id),
         json_body,
         person.vibes_id if person else None,
         person.person_key if person else None,

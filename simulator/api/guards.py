@@ -26,9 +26,18 @@ class CutOffResponse(web.StreamResponse):
         self.outcome = outcome
 
 
+class WrongBodyResponse(web.Response):
+    """Stands for an answer whose body has become another one on its way."""
+
+    outcome = "wrong body"
+
+    def __init__(self, right: web.StreamResponse, body: bytes) -> None:
+        super().__init__(status=right.status, body=body, content_type="application/json")
+
+
 @web.middleware
 async def count_calls(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Count the call under its route and its status, `hang` or `reset`."""
+    """Count the call under its route and its status, `hang`, `reset` or `wrong body`."""
     resource = request.match_info.route.resource
     route = resource.canonical if resource is not None else "unknown"
     try:
@@ -36,7 +45,7 @@ async def count_calls(request: web.Request, handler: Handler) -> web.StreamRespo
     except web.HTTPException as error:
         _count(request, route, str(error.status))
         raise
-    _count(request, route, response.outcome if isinstance(response, CutOffResponse) else str(response.status))
+    _count(request, route, getattr(response, "outcome", str(response.status)))
     return response
 
 
@@ -101,6 +110,8 @@ async def misbehave(request: web.Request, handler: Handler) -> web.StreamRespons
             return await _hang(request, faults.settings.hang_seconds)
         case Fault.RESET:
             return await _reset(request, await handler(request))
+        case Fault.WRONG_BODY:
+            return WrongBodyResponse(await handler(request), mishap.body)
         case None:
             return await handler(request)
 

@@ -123,6 +123,19 @@ async def test_a_full_queue_is_a_503_until_there_is_room(own_rabbitmq: LocalRabb
         await assert_nothing_lost(load, ingest, own_rabbitmq.amqp_url, *taken)
 
 
+async def test_callbacks_are_taken_again_after_the_limit_of_a_full_queue_was_removed(
+    own_rabbitmq: LocalRabbitMQ,
+) -> None:
+    async with ingest_process(own_rabbitmq.amqp_url) as ingest:
+        limit = ("set_policy", "full", r"^vibes\.apply\.", '{"max-length": 10}', "--apply-to", "queues")
+        await asyncio.to_thread(own_rabbitmq.ctl, *limit)
+        async with load_on(ingest, callers=2) as load:
+            await answered(load, 503)
+            await asyncio.to_thread(own_rabbitmq.ctl, "clear_policy", "full")
+            await answered(load, 202, 100)
+        await assert_nothing_lost(load, ingest, own_rabbitmq.amqp_url)
+
+
 async def test_a_connection_that_breaks_fails_no_request_that_comes_after(
     own_rabbitmq: LocalRabbitMQ,
 ) -> None:

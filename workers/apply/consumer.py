@@ -14,13 +14,16 @@ from runtime.settings import Settings
 from schemas.broker_message import CallbackMessage
 from schemas.topology import Queue
 from workers.apply.batches import CALLBACKS, Batch, limits_of
+from workers.apply.blame import blames_us
 from workers.apply.dead_letters import set_aside_undeliverable, set_aside_unreadable
 from workers.apply.due import DuePublisher
-from workers.apply.inbox import open_inbox
+from workers.apply.in_flight import InFlight
+from workers.apply.inbox import Inbox, open_inbox
 from workers.apply.patience import until_done, wait_for_postgres
 from workers.apply.pipeline import Pipeline
-from workers.apply.reading import ReadMessage, countries, read_message
-from workers.apply.settle import settle
+from workers.apply.reading import ReadCallback, ReadMessage, countries, read_message
+from workers.apply.settle import rehearse, settle
+from workers.apply.storm import Case, StormGuard
 from workers.apply.transaction import Settled
 
 BATCHES_AT_ONCE = 2
@@ -32,7 +35,14 @@ class ApplyConsumer:
     """Applies what comes from one queue, on a channel of its own: its acks cover all earlier deliveries."""
 
     def __init__(
-        self, settings: Settings, companies: Companies, pool: Pool, queue: Queue, due: DuePublisher, stop: asyncio.Event
+        self,
+        settings: Settings,
+        companies: Companies,
+        pool: Pool,
+        queue: Queue,
+        due: DuePublisher,
+        guard: StormGuard,
+        stop: asyncio.Event,
     ) -> None:
         self._settings = settings
         self._companies = companies
@@ -40,32 +50,68 @@ class ApplyConsumer:
         self._pool = pool
         self._queue = queue
         self._due = due
+        self._guard = guard
         self._stop = stop
         self._limits = limits_of(settings)
+        self._in_flight = InFlight()
 
     async def run(self, connection: AbstractConnection) -> None:
         """Consume until stopped, finish what was delivered already, and return.
 
         Waits for Postgres first: what cannot be applied is better left in the queue. Raises ServiceError when Postgres
-        stays away, BROKER_ERRORS when the connection breaks; the broker then delivers again what was not acked.
+        stays away and in a poison storm (then the next run waits for its end), BROKER_ERRORS when the connection
+        breaks; the broker then delivers again what was not acked.
         """
         await wait_for_postgres(self._pool, self._stop)
+        await self._guard.wait_for_calm(self._stop)
         prefetch = self._settings.apply_prefetch_messages
         async with open_inbox(connection, self._settings.topology, self._queue, prefetch, self._stop) as inbox:
             pipeline = Pipeline(self._settle, BATCHES_AT_ONCE)
-            await pipeline.run(lambda: inbox.next_batch(self._limits, CALLBACKS))
+            await pipeline.run(partial(self._next_batch, inbox))
+
+    async def _next_batch(self, inbox: Inbox) -> Batch[CallbackMessage] | None:
+        batch = await inbox.next_batch(self._limits, CALLBACKS)
+        self._guard.refuse_while_raging()  # one that another queue of this process has met
+        return batch
 
     async def _settle(self, batch: Batch[CallbackMessage]) -> None:
+        messages = await self._read(batch)
+        case = self._case(batch, messages)
+        started = time.monotonic()
+        await until_done(lambda: set_aside_unreadable(self._pool, batch.unreadable), self._stop)
+        keys = {callback.event.key for message in messages for callback in message.callbacks if callback.event}
+        with self._in_flight.batch(keys) as elsewhere:
+            apply = partial(
+                settle,
+                self._pool,
+                messages,
+                self._companies,
+                elsewhere=elsewhere,
+                announce=self._due.room(),
+                watch=case.refused,
+            )
+            settled = await until_done(apply, self._stop)
+        self._due.publish(settled.due)
+        _measure(messages, settled, time.monotonic() - started)
+        case.settled()
+
+    async def _read(self, batch: Batch[CallbackMessage]) -> list[ReadMessage]:
         messages = []
         for message in batch.messages:
             messages.append(read_message(message, self._country_of))
             await asyncio.sleep(0)  # the other batch's answer from Postgres may be here
-        started = time.monotonic()
-        await until_done(lambda: set_aside_unreadable(self._pool, batch.unreadable), self._stop)
-        announce = self._due.room()
-        settled = await until_done(lambda: settle(self._pool, messages, self._companies, announce=announce), self._stop)
-        self._due.publish(settled.due)
-        _measure(messages, settled, time.monotonic() - started)
+        return messages
+
+    def _case(self, batch: Batch[CallbackMessage], messages: list[ReadMessage]) -> Case:
+        """Tell the guard of a batch. Nobody but another release, or another program of ours, writes envelopes."""
+        unread = [each for message in messages for each in message.callbacks if each.problem is not None]
+        ours = sum(map(_is_our_fault, unread))
+        unreadable = len(batch.unreadable)
+        return self._guard.case(batch.items + unreadable, ours + unreadable, partial(self._rehearse, batch))
+
+    async def _rehearse(self, batch: Batch[CallbackMessage]) -> None:
+        messages = await self._read(batch)
+        await rehearse(self._pool, messages, self._companies, self._case(batch, messages).refused)
 
 
 class DeadLetterConsumer:
@@ -85,6 +131,11 @@ class DeadLetterConsumer:
             while (incoming := await inbox.next()) is not None:
                 await until_done(partial(set_aside_undeliverable, self._pool, incoming, self._companies), self._stop)
                 await incoming.ack()
+
+
+def _is_our_fault(callback: ReadCallback) -> bool:
+    received, problem = callback.received, callback.problem
+    return problem is not None and blames_us(problem, received.body, received.headers.get("content-encoding"))
 
 
 def _measure(messages: list[ReadMessage], settled: Settled, seconds: float) -> None:

@@ -14,6 +14,8 @@ from workers.apply.reading import Receipt
 from workers.crm.fold import record_of
 from workers.crm.store import Told
 
+_NO_FIELDS = ("external_person_id", "updated_at", "custom_fields")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadChange:
@@ -68,6 +70,24 @@ def written_form(change: CrmChange) -> bytes:
     if custom_fields:
         fields["custom_fields"] = custom_fields
     return orjson.dumps({**fields, "updated_at": change.updated_at})
+
+
+def read_written_form(receipt: Receipt, company_key: str, received_at: datetime, body: bytes) -> ReadChange:
+    """Read what `written_form` wrote, as part of a message that came in bulk: it waits for what just happened.
+
+    Raises MessageError when the body is none.
+    """
+    message_id, position = receipt
+    try:
+        record = orjson.loads(body)
+        fields = {name: value for name, value in record.items() if name not in _NO_FIELDS}
+        for name, value in record.get("custom_fields", {}).items():
+            fields[CUSTOM_FIELD + name] = value
+        updated_at = datetime.fromisoformat(record["updated_at"])
+        change = CrmChange(str(record["external_person_id"]), updated_at, fields)
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise MessageError("unreadable_crm_change", type(error).__name__) from None
+    return _read_change(CrmMessage(message_id, company_key, received_at, True, (change,)), position, change)
 
 
 def _read_change(message: CrmMessage, position: int, change: CrmChange) -> ReadChange:

@@ -10,6 +10,7 @@ import structlog
 from runtime import metrics
 from runtime.lifecycle import wait_or_stop
 from runtime.postgres import POSTGRES_ERRORS, Pool, statement
+from runtime.tls import describe_refusal
 from schemas.errors import ServiceError
 
 log = structlog.get_logger()
@@ -38,7 +39,8 @@ async def until_done(
         except POSTGRES_ERRORS as error:
             kind = type(error).__name__
             metrics.APPLY_RETRIES.labels(kind).inc()
-            log.warning("apply.postgres_unavailable", error=kind, retry_seconds=round(delay, 2))
+            told = {"detail": refusal} if (refusal := describe_refusal(error)) else {}
+            log.warning("apply.postgres_unavailable", error=kind, retry_seconds=round(delay, 2), **told)
             if await wait_or_stop(stop, delay) or time.monotonic() - started > give_up_seconds:
                 raise ServiceError(f"Postgres does not take the work: {kind}") from error
             delay = min(delay * 2, _BACKOFF_SECONDS[1])

@@ -1,7 +1,7 @@
 """The apply process: its connections, its consumers, its admin listener."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 
 import structlog
 from aio_pika.abc import AbstractConnection
@@ -14,9 +14,11 @@ from runtime.lifecycle import run_and_drain
 from runtime.postgres import POSTGRES_ERRORS, Pool, create_pool
 from runtime.settings import Settings
 from schemas.errors import ServiceError
+from workers.accounts import keep_accounts
 from workers.apply.consumer import BATCHES_AT_ONCE, ApplyConsumer, DeadLetterConsumer
 from workers.apply.crm_consumer import CrmConsumer
 from workers.apply.due import DuePublisher
+from workers.apply.storm import KINDS, StormGuard, limits_of
 
 log = structlog.get_logger()
 
@@ -30,40 +32,51 @@ async def serve(settings: Settings, companies: Companies, stop: asyncio.Event) -
     Starts without Postgres or RabbitMQ, and waits for them. Raises ConfigurationError when the admin port is taken.
     """
     topology = settings.topology
-    # A connection for each batch, for each of the other consumers, and one for /readyz.
+    # A connection for each batch, for each of the other consumers, for the accounts, and one for /readyz.
     pool = create_pool(
         settings.database_url.get_secret_value(),
         "apply",
         min_size=0,
-        max_size=BATCHES_AT_ONCE * len(topology.apply) + 3,
+        max_size=BATCHES_AT_ONCE * len(topology.apply) + 4,
         by_key=True,
     )
-    runner = web.AppRunner(create_admin_app(lambda: _readiness(pool, stop)), access_log=None)
+    guards = [StormGuard(what, limits_of(settings)) for what in KINDS]
+    runner = web.AppRunner(create_admin_app(lambda: _readiness(pool, guards, stop)), access_log=None)
     try:
         port = await start_site(
             runner, settings.admin_host, settings.apply_admin_port, "VIBES_PIPELINE_APPLY_ADMIN_PORT"
         )
         log.info("apply.started", admin_port=port)
         await pool
-        await _work(settings, companies, pool, stop)
+        await _work(settings, companies, pool, guards, stop)
     finally:
         await runner.cleanup()
         pool.terminate()
 
 
-async def _work(settings: Settings, companies: Companies, pool: Pool, stop: asyncio.Event) -> None:
+async def _work(
+    settings: Settings, companies: Companies, pool: Pool, guards: Sequence[StormGuard], stop: asyncio.Event
+) -> None:
+    callbacks, crm_changes = guards
     due = DuePublisher(settings)
     consumed = asyncio.Event()
     publishing = asyncio.ensure_future(due.run(consumed))
     topology = settings.topology
     consumers: list[tuple[str, Session]] = [
-        (queue.name, ApplyConsumer(settings, companies, pool, queue, due, stop).run) for queue in topology.apply
+        (queue.name, ApplyConsumer(settings, companies, pool, queue, due, callbacks, stop).run)
+        for queue in topology.apply
     ]
-    consumers.append((topology.crm_changes.name, CrmConsumer(settings, companies, pool, stop).run))
+    consumers.append((topology.crm_changes.name, CrmConsumer(settings, companies, pool, crm_changes, stop).run))
     consumers.append((topology.dead_letters.name, DeadLetterConsumer(settings, companies, pool, stop).run))
     try:
         await run_and_drain(
-            _all(*(_consume(settings, name, run, stop) for name, run in consumers)), stop, settings.drain_seconds
+            _all(
+                keep_accounts(pool, companies, stop),
+                *(guard.run(stop) for guard in guards),
+                *(_consume(settings, name, run, stop) for name, run in consumers),
+            ),
+            stop,
+            settings.drain_seconds,
         )
     finally:
         consumed.set()
@@ -90,9 +103,12 @@ async def _all(*work: Coroutine[None, None, None]) -> None:
             group.create_task(item)
 
 
-async def _readiness(pool: Pool, stop: asyncio.Event) -> str | None:
+async def _readiness(pool: Pool, guards: Sequence[StormGuard], stop: asyncio.Event) -> str | None:
     if stop.is_set():
         return "draining"
+    for guard in guards:
+        if guard.problem is not None:
+            return guard.problem
     try:
         async with asyncio.timeout(_READY_SECONDS):
             await pool.fetchval("SELECT 1")

@@ -1,10 +1,11 @@
 """Settle a batch: apply it, and when that fails for its content, find the items that are to blame."""
 
 import traceback
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
+from uuid import UUID
 
 import structlog
 
@@ -19,20 +20,38 @@ log = structlog.get_logger()
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Trial = Callable[[Sequence[Item]], Awaitable[MessageError | None]]
+"""Tells why some items cannot be applied together; None: they can."""
+Watch = Callable[[Collection[MessageError]], None]
+"""Is told why items are refused, all of them so far; may raise ServiceError to have everything left as it is."""
+
+_ROUNDS = 5
+"""How often the items to blame are looked for: more than once if others interfere. What fails after that, with all of
+them left out, is no item's fault."""
 
 
-async def settle(pool: Pool, messages: Sequence[ReadMessage], companies: Companies, *, announce: int = 1000) -> Settled:
+async def settle(
+    pool: Pool,
+    messages: Sequence[ReadMessage],
+    companies: Companies,
+    *,
+    elsewhere: Set[UUID] = frozenset(),
+    announce: int = 1000,
+    watch: Watch | None = None,
+) -> Settled:
     """Apply the callbacks of some messages, each once; set aside, alone, what the database refuses for its content.
 
-    `announce`: so many of the persons that become due are returned to be announced, at most.
+    `elsewhere` are keys of events that another batch is claiming at the moment: they are left for last. `announce`: so
+    many of the persons that become due are returned to be announced, at most. `watch`: see `settle_items`.
     Raises what asyncpg raises when the environment is to blame: then nothing was changed, and the batch can be tried
     again.
     """
     receipts = [callback.receipt for message in messages for callback in message.callbacks]
     return await settle_items(
         receipts,
-        lambda refused: _apply(pool, messages, companies, refused, announce=announce),
+        lambda refused: _apply(pool, messages, companies, refused, elsewhere=elsewhere, announce=announce),
         lambda tried: _try(pool, messages, companies, set(tried)),
+        watch,
     )
 
 
@@ -40,14 +59,31 @@ async def settle_items(
     items: Sequence[Item],
     apply: Callable[[Mapping[Item, MessageError]], Awaitable[Result]],
     attempt: Callable[[Sequence[Item]], Awaitable[None]],
+    watch: Watch | None = None,
 ) -> Result:
     """Apply some items; when that fails for the content of some of them, apply the others.
 
     `apply(refused)` applies the items and sets aside those that are refused; `attempt(items)` applies some of them and
     takes that back. Both raise what went wrong. An item that trips over a bug of ours is refused too: it can be
-    replayed once that is mended, and until then it must not hold up the others. Raises what asyncpg raises when the
-    environment is to blame.
+    replayed once that is mended, and until then it must not hold up the others. `watch` is told of each refusal as it
+    is found; what it raises ends the whole, with nothing changed. Raises what asyncpg raises when the environment is to
+    blame, and what `apply` raises when no item is.
     """
+    refused: Mapping[Item, MessageError] = {}
+    rounds = 0
+    while True:
+        try:
+            return await apply(refused)
+        except Exception as error:
+            rounds += 1
+            if _blames_environment(error) or rounds > _ROUNDS:
+                raise
+            _report(error, len(items))
+            refused = await sift(items, trial_of(attempt), watch)
+
+
+def trial_of(attempt: Callable[[Sequence[Item]], Awaitable[None]]) -> Trial[Item]:
+    """Return a trial for `sift` from what applies some items and takes that back, and raises what went wrong."""
 
     async def trial(part: Sequence[Item]) -> MessageError | None:
         try:
@@ -60,15 +96,13 @@ async def settle_items(
             return MessageError(reason, type(error).__name__)
         return None
 
-    refused: Mapping[Item, MessageError] = {}
-    while True:
-        try:
-            return await apply(refused)
-        except Exception as error:
-            if _blames_environment(error):
-                raise
-            _report(error, len(items))
-            refused = await sift(items, trial)
+    return trial
+
+
+async def rehearse(pool: Pool, messages: Sequence[ReadMessage], companies: Companies, watch: Watch) -> None:
+    """Tell `watch` why callbacks would be refused; keep nothing. Raises what it raises, and what asyncpg does."""
+    receipts = [callback.receipt for message in messages for callback in message.callbacks]
+    await sift(receipts, trial_of(lambda tried: _try(pool, messages, companies, set(tried))), watch)
 
 
 def _blames_environment(error: Exception) -> bool:
@@ -88,10 +122,11 @@ async def _apply(
     companies: Companies,
     refused: Mapping[Receipt, MessageError],
     *,
+    elsewhere: Set[UUID] = frozenset(),
     announce: int = 0,
 ) -> Settled:
     async def work(mirror: Mirror) -> Settled:
-        return await apply_messages(mirror, messages, companies, refused, announce=announce)
+        return await apply_messages(mirror, messages, companies, refused, elsewhere=elsewhere, announce=announce)
 
     company_keys = [message.message.company_key for message in messages]
     while True:
@@ -122,12 +157,15 @@ async def _try(pool: Pool, messages: Sequence[ReadMessage], companies: Companies
 
 
 async def sift(
-    items: Sequence[Item], trial: Callable[[Sequence[Item]], Awaitable[MessageError | None]]
+    items: Sequence[Item],
+    trial: Trial[Item],
+    watch: Watch | None = None,
 ) -> dict[Item, MessageError]:
     """Find the items to leave out so that the others pass the trial together.
 
     `trial(items)` returns why it fails, or None. Halves what fails, and tries each part together with all that has
     passed, so the result holds even if items fail only in company. Few trials when few are bad: about 2 log2(n) each.
+    `watch`: see `settle_items`.
     """
     passed: list[Item] = []
     refused: dict[Item, MessageError] = {}
@@ -138,6 +176,8 @@ async def sift(
             passed.extend(part)
         elif len(part) == 1:
             refused[part[0]] = problem
+            if watch is not None:
+                watch(refused.values())
         else:
             middle = len(part) // 2
             await sift_part(part[:middle])

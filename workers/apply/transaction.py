@@ -1,7 +1,7 @@
 """What one apply transaction does: claim, mark, fold, request syncs, log, set aside, record."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
@@ -64,12 +64,14 @@ async def apply_messages(
     companies: Companies,
     refused: Mapping[Receipt, MessageError],
     *,
+    elsewhere: Set[UUID] = frozenset(),
     announce: int = 0,
 ) -> Settled:
     """Apply the callbacks of some messages. `refused` are those the database has refused before: they are set aside.
 
-    The rows of persons come last, because other transactions wait for those most talked about until this one commits.
-    `announce`: see `settle`.
+    What another transaction may hold comes late, so that as much as possible is done before this one has to wait: first
+    the events that are new for all we know, then those with one of the keys `elsewhere`, which another batch is
+    claiming, and last the rows of persons, on which all transactions meet. `announce`: see `settle`.
     Every message leaves its row in callback_messages, and every callback one outcome. Raises AppliedElsewhereError, and
     what asyncpg raises.
     """
@@ -85,16 +87,36 @@ async def apply_messages(
     for receipt in set_aside:
         settled.outcomes[receipt] = Outcome.QUARANTINED if receipt in unreadable else Outcome.DEAD_LETTERED
     good = [callback for callback in callbacks if callback.receipt not in set_aside] if set_aside else callbacks
-    claimed = await _claim(mirror, good, settled)
-    marks = await mark_events(mirror.connection, [event for _, event, _ in claimed], companies)
-    await _log_events(mirror, claimed, marks)
+    facts: list[Event] = []
+    for part in _apart(good, elsewhere):
+        claimed = await _claim(mirror, part, settled)
+        marks = await mark_events(mirror.connection, [event for _, event, _ in claimed], companies)
+        await _log_events(mirror, claimed, marks)
+        facts += [event for (_, event, _), mark in zip(claimed, marks, strict=True) if mark is Mark.FACT]
     await _set_aside(
         mirror, [(callback, set_aside[callback.receipt]) for callback in callbacks if callback.receipt in set_aside]
     )
     await _record(mirror, fresh, settled)
-    facts = [event for (_, event, _), mark in zip(claimed, marks, strict=True) if mark is Mark.FACT]
     await _apply_events(mirror, facts, companies, settled, announce=announce)
     return settled
+
+
+async def apply_again(
+    mirror: Mirror, callbacks: Sequence[ReadCallback], companies: Companies
+) -> tuple[Settled, set[Receipt]]:
+    """Apply callbacks that were set aside, each under the receipt it came with; return also which are about the erased.
+
+    All of them can be read. What became of them is told, not kept. Raises what asyncpg raises.
+    """
+    settled = Settled()
+    claimed = await _claim(mirror, callbacks, settled)
+    told = [callback.event for callback in callbacks if callback.event is not None]
+    marked = zip(callbacks, await mark_events(mirror.connection, told, companies), strict=True)
+    marks = {callback.receipt: mark for callback, mark in marked}
+    await _log_events(mirror, claimed, [marks[callback.receipt] for callback, _, _ in claimed])
+    facts = [event for callback, event, _ in claimed if marks[callback.receipt] is Mark.FACT]
+    await _apply_events(mirror, facts, companies, settled, announce=len(facts))
+    return settled, {receipt for receipt, mark in marks.items() if mark is Mark.ERASED}
 
 
 async def _skip_applied(mirror: Mirror, messages: Sequence[ReadMessage]) -> list[ReadMessage]:
@@ -104,6 +126,16 @@ async def _skip_applied(mirror: Mirror, messages: Sequence[ReadMessage]) -> list
     for row in rows:
         del by_id[row["message_id"]]
     return list(by_id.values())
+
+
+def _apart(callbacks: list[ReadCallback], elsewhere: Set[UUID]) -> list[list[ReadCallback]]:
+    """Return those another batch is claiming as well apart from the others, and last."""
+    if not elsewhere:
+        return [callbacks]
+    parts: tuple[list[ReadCallback], list[ReadCallback]] = ([], [])
+    for callback in callbacks:
+        parts[callback.event is not None and callback.event.key in elsewhere].append(callback)
+    return [part for part in parts if part]
 
 
 async def _claim(

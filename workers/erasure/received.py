@@ -85,6 +85,16 @@ class Sweep:
                 await self._count("dead_letters", len(about))
             found += len(about)
 
+    async def notes(self) -> int:
+        """Remove the notes about dead letters that name the person; return how many. Raises what asyncpg raises."""
+        matcher = Matcher(self.person, self.default_country)
+        rows = await self.connection.fetch(statement("erasure_read_notes"))
+        naming = [row["run_id"] for row in rows if matcher.names(row["note"])]
+        async with self._transaction():
+            await self.connection.execute(statement("erasure_blank_notes"), naming)
+            await self._count("dead_letter_runs", len(naming))
+        return len(naming)
+
     async def calls(self) -> int:
         """Let the recorded calls be about nobody; return how many. Raises what asyncpg raises."""
         uids = self.person.sync_uids(self.company_key)

@@ -56,6 +56,7 @@ class Eraser:
                 sweep = self._sweep(erasure)
                 await sweep.log(progress)
                 await sweep.letters()
+                await sweep.notes()
                 # Last: a call made just before is recorded a second later.
                 await sweep.calls()
                 await request.finish(self.connection, erasure_id)
@@ -81,6 +82,7 @@ class Eraser:
             **deleted.counts,
             "callback_events": await sweep.log(progress),
             "dead_letters": await sweep.letters(),
+            "dead_letter_runs": await sweep.notes(),
             "person_api_calls": await sweep.calls(),
         }
 

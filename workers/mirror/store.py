@@ -7,7 +7,7 @@ from uuid import UUID
 
 from runtime.postgres import Connection, statement
 from schemas.facts import Fact, PersonIdentity
-from workers.mirror.fold import PersonState, State, StayKey, StayState, fold
+from workers.mirror.fold import PersonState, StayKey, StayState, fold
 from workers.mirror.identity import (
     Alias,
     MergeNeededError,
@@ -56,50 +56,53 @@ class Mirror:
         if not identities:
             return {}
         resolution = await self._resolve(company_key, identities)
+        state = fold(facts, resolution.person_uids)
+        persons = [_person_row(uid, person) for uid, person in state.persons.items()]
+        profiles = [_profile_row(uid, person) for uid, person in state.persons.items() if person.profile]
+        stays = [_stay_row(key, stay) for key, stay in state.stays.items()]
+        # From here on others may hold the rows, and have to wait for those written here. All transactions write in this
+        # order, and in that of the keys. Persons come last: it is some of them that everybody talks about.
+        await self._learn(company_key, identities, resolution)
         if resolution.moves:
             await self._merge(company_key, resolution.moves)
-        state = fold(facts, resolution.person_uids)
-        await self._write_persons(company_key, state)
-        await self._write_stays(company_key, state)
+        if stays:
+            await self._upsert("upsert_subscriptions", company_key, stays)
+        await self._upsert("upsert_persons", company_key, persons)
+        if profiles:
+            await self._upsert("update_profiles", None, profiles)
         return resolution.person_uids
 
     async def _resolve(self, company_key: str, identities: Iterable[PersonIdentity]) -> Resolution:
-        aliases = sorted(set(chain.from_iterable(map(aliases_of, identities))))
-        known = await self._find(company_key, aliases)
+        known = await self._find(company_key, identities)
         try:
-            resolution = resolve(company_key, identities, known)
+            return resolve(company_key, identities, known)
         except MergeNeededError:
             if not self._alone:
                 raise
-            rows = await self.connection.fetch(
-                statement("find_identities_of_persons"), sorted(set(known.values()), key=str)
-            )
+            rows = await self.connection.fetch(statement("find_identities_of_persons"), list(set(known.values())))
             known = {(row["kind"], row["value"]): row["person_uid"] for row in rows}
-            resolution = resolve_completely(company_key, identities, known)
+            return resolve_completely(company_key, identities, known)
+
+    async def _learn(self, company_key: str, identities: Iterable[PersonIdentity], resolution: Resolution) -> None:
+        """Insert the new ids. Raises MergeNeededError when another transaction has come to another answer meanwhile."""
         new = sorted(resolution.new_aliases.items())
-        if new:
-            inserted = await self.connection.fetch(
-                statement("insert_identities"),
-                company_key,
-                [kind for (kind, _), _ in new],
-                [value for (_, value), _ in new],
-                [uid for _, uid in new],
-            )
-            if len(inserted) < len(new):
-                return await self._resolve_again(company_key, identities, resolution)
-        return resolution
+        if not new:
+            return
+        inserted = await self.connection.fetch(
+            statement("insert_identities"),
+            company_key,
+            [kind for (kind, _), _ in new],
+            [value for (_, value), _ in new],
+            [uid for _, uid in new],
+        )
+        if len(inserted) < len(new):
+            # Another transaction learnt some of them; nearly always it came to the same answer.
+            theirs = resolve(company_key, identities, await self._find(company_key, identities))
+            if theirs.new_aliases or theirs.person_uids != resolution.person_uids:
+                raise MergeNeededError
 
-    async def _resolve_again(
-        self, company_key: str, identities: Iterable[PersonIdentity], ours: Resolution
-    ) -> Resolution:
-        """Another transaction learnt some of the ids at the same time; nearly always it came to the same answer."""
-        known = await self._find(company_key, sorted(set(chain.from_iterable(map(aliases_of, identities)))))
-        theirs = resolve(company_key, identities, known)
-        if theirs.new_aliases or theirs.person_uids != ours.person_uids:
-            raise MergeNeededError
-        return theirs
-
-    async def _find(self, company_key: str, aliases: Sequence[Alias]) -> dict[Alias, UUID]:
+    async def _find(self, company_key: str, identities: Iterable[PersonIdentity]) -> dict[Alias, UUID]:
+        aliases = sorted(set(chain.from_iterable(map(aliases_of, identities))))
         rows = await self.connection.fetch(
             statement("find_identities"), company_key, [a[0] for a in aliases], [a[1] for a in aliases]
         )
@@ -122,19 +125,6 @@ class Mirror:
             await self._upsert(
                 "upsert_subscriptions", company_key, [(moves[row["person_uid"]], *list(row.values())[1:])]
             )
-
-    async def _write_persons(self, company_key: str, state: State) -> None:
-        await self._upsert(
-            "upsert_persons", company_key, [_person_row(uid, person) for uid, person in state.persons.items()]
-        )
-        profiles = [_profile_row(uid, person) for uid, person in state.persons.items() if person.profile]
-        if profiles:
-            await self._upsert("update_profiles", None, profiles)
-
-    async def _write_stays(self, company_key: str, state: State) -> None:
-        if state.stays:
-            rows = [_stay_row(key, stay) for key, stay in state.stays.items()]
-            await self._upsert("upsert_subscriptions", company_key, rows)
 
     async def _upsert(self, name: str, company_key: str | None, rows: list[tuple[Any, ...]]) -> None:
         """Run a statement that takes one array a column, after the company where it asks for that."""

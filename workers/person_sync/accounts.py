@@ -102,6 +102,7 @@ def _account(company: Company, settings: Settings, pool: Pool, recorder: CallRec
             retry=RetryPolicy(attempts=settings.person_api_attempts, total=settings.person_api_retry_seconds),
             limiter=gate,
             timeout=settings.person_api_timeout_seconds,
+            ssl_context=company.api_tls(),
             observer=recorder.observer(company.company_key),
         )
     except ValueError as error:

@@ -23,20 +23,22 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
-from runtime.postgres import POSTGRES_ERRORS
+from runtime.postgres import POSTGRES_ERRORS, connect
+from runtime.tls import describe_refusal
 from schemas.errors import ServiceError
 from schemas.person_due import PersonDue
+
+if TYPE_CHECKING:
+    import asyncpg
 
 _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 5.0
 _HEARTBEAT_SECONDS = 5.0
 _SERVER_SETTINGS = {
-    "application_name": "vibes-pipeline person-sync locks",
     "idle_session_timeout": "0",
     "tcp_keepalives_idle": "15",
     "tcp_keepalives_interval": "5",
@@ -52,14 +54,16 @@ async def open_locks(database_url: str) -> AsyncIterator["PersonLocks"]:
     to connect to.
     """
     try:
-        connection = await asyncpg.connect(
+        connection = await connect(
             database_url,
+            "person-sync locks",
             timeout=_CONNECT_SECONDS,
             target_session_attrs=SessionAttribute.read_write,
             server_settings=_SERVER_SETTINGS,
         )
     except POSTGRES_ERRORS as error:
-        raise ServiceError(f"no connection for the locks: {type(error).__name__}") from error
+        why = describe_refusal(error) or type(error).__name__
+        raise ServiceError(f"no connection for the locks: {why}") from error
     locks = PersonLocks(connection)
     heartbeat = asyncio.ensure_future(locks.keep_alive())
     try:

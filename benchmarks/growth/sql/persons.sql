@@ -1,3 +1,4 @@
+-- In no order, so that those the traffic is about are all over the table.
 -- Of the persons the traffic is about nobody has told the profile yet: like those that are new, they are to be read
 -- from Vibes when they subscribe, so that every size of the history gives the worker the same work.
 INSERT INTO persons (
@@ -31,6 +32,7 @@ FROM (
         SELECT company_key, number * 2 AS person, began - behind AS seen_at
         FROM history
         CROSS JOIN generate_series(0, persons - 1) AS number
+        ORDER BY hashint8(number)
     ) AS told
     LEFT JOIN person_keys AS keys USING (person)
     OFFSET 0

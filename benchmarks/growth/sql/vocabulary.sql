@@ -24,14 +24,19 @@ CREATE FUNCTION pg_temp.list_of(pair bigint) RETURNS text
     LANGUAGE sql STABLE
     RETURN (1200 + pair % 12)::text;
 
--- As in benchmarks/bodies.py.
+-- As in benchmarks/bodies.py for the 200,000 persons of benchmarks/traffic.py. The ids and numbers of the others lie
+-- between theirs, so that the traffic finds its persons all over the indexes.
 CREATE FUNCTION pg_temp.person_id(person bigint) RETURNS text
     LANGUAGE sql STABLE
-    RETURN (12000000 + person)::text;
+    RETURN CASE
+        WHEN person < 200000 THEN (12000000 + person)::text
+        ELSE (12000000 + person % 200000)::text || person / 200000
+    END;
 
 CREATE FUNCTION pg_temp.mdn(person bigint) RETURNS text
     LANGUAGE sql STABLE
-    RETURN '+1' || ('{312,415,206,512,617,303,704,602,213,646}'::text[])[person % 10 + 1] || 2000000 + person;
+    RETURN '+1' || ('{312,415,206,512,617,303,704,602,213,646}'::text[])[(person + person / 200000) % 10 + 1]
+        || 2000000 + person % 200000 + person / 2000000 * 200000;
 
 CREATE FUNCTION pg_temp.person_key(person bigint, told text) RETURNS text
     LANGUAGE sql STABLE

@@ -1,6 +1,7 @@
 -- Put persons we have no profile of into the outbox, to be read from Vibes. $1 text company, $2 uuid[] persons of it, $3
 -- bigint how many of them are going to be announced, $4 double precision in how many seconds the sweep takes those, should
 -- that get lost; it takes the others at once. Returns those to be announced.
+-- A person who is due already stays due at that time: the row's indexes need no change then.
 -- OFFSET 0 keeps the look-up by key whatever the planner thinks of the table's size.
 INSERT INTO person_sync AS sync (company_key, person_uid, status, desired_version, next_attempt_at)
 SELECT
@@ -23,8 +24,11 @@ CROSS JOIN LATERAL (
 ORDER BY unknown.person_uid
 ON CONFLICT (company_key, person_uid) DO UPDATE SET
     status = 'pending',
+    bulk = false,
     desired_version = sync.desired_version + 1,
-    next_attempt_at = excluded.next_attempt_at,
+    next_attempt_at = CASE
+        WHEN sync.status = 'pending' THEN least(sync.next_attempt_at, excluded.next_attempt_at)
+        ELSE excluded.next_attempt_at END,
     requested_at = now()
 WHERE sync.status <> 'conflict'
 RETURNING person_uid, next_attempt_at > now() AS announced

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 import pytest
 
+from simulator.faults import WRONG_BODIES
 from tests.integration.simulator.world import LISTS, ME, PERSONS, V2, Receiver, Vibes, basic
 
 STEVE = {
@@ -221,6 +222,22 @@ async def test_a_reset_or_a_hang_comes_after_the_write(vibes: Vibes) -> None:
     assert len(await vibes.lines("mobiledb?company_key=acme")) == 3
     _, calls = await vibes.call("GET", "/_simulator/api-calls")
     assert {call["status"] for call in calls["calls"]} == {"reset", "hang", "200"}
+
+
+async def test_a_wrong_body_comes_after_the_write_with_the_right_status(vibes: Vibes) -> None:
+    await vibes.call("PUT", "/_simulator/faults", {"wrong_body_rate": 1})
+    bodies = set()
+    for number in range(30):
+        async with vibes.request("POST", PERSONS, {"external_person_id": f"crm-{number}"}) as answered:
+            assert (answered.status, answered.content_type) == (201, "application/json")
+            bodies.add(await answered.read())
+    assert len(bodies) > 5
+    assert bodies <= set(WRONG_BODIES)
+
+    assert (await vibes.call("GET", PERSONS + "/nobody"))[0] == 404, "a refusal stays as it is"
+    assert len(await vibes.lines("mobiledb?company_key=acme")) == 30
+    _, calls = await vibes.call("GET", "/_simulator/api-calls")
+    assert {call["status"]: call["count"] for call in calls["calls"]} == {"wrong body": 30, "404": 1}
 
 
 async def test_a_stop_does_not_wait_for_a_hanging_call(start: Callable[..., Awaitable[Vibes]]) -> None:

@@ -79,9 +79,12 @@ class Vibes:
         self._server = server
         self._session = session
 
-    async def call(self, method: str, path: str, body: Any = None, **more: Any) -> tuple[int, Any]:
+    def request(self, method: str, path: str, body: Any = None, **more: Any) -> aiohttp.client._RequestContextManager:
         url = self._server.make_url("/").join(URL(path, encoded=True))
-        async with self._session.request(method, url, json=body, **({"headers": ME | V2} | more)) as response:
+        return self._session.request(method, url, json=body, **({"headers": ME | V2} | more))
+
+    async def call(self, method: str, path: str, body: Any = None, **more: Any) -> tuple[int, Any]:
+        async with self.request(method, path, body, **more) as response:
             text = await response.text()
             return response.status, json.loads(text) if text else None
 

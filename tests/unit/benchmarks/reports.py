@@ -30,6 +30,11 @@ def _memory(idle: float) -> dict[str, Any]:
     return {"idle_mib": idle, "full_mib": idle + 20, "drain_mib": idle + 10, "growth_mib": 1.0, "flat": True}
 
 
+def _interval(page_bytes: int | None) -> dict[str, Any]:
+    part = {"rate": 7_000, "wal_bytes": 2_000, "pages": 0.2, "page_bytes": page_bytes}
+    return {**part, "events": 900_000, "first": {**part, "events": 40_000}, "later": part}
+
+
 def _person_sync() -> dict[str, Any]:
     return {"rate": 96.0, "limit": 100, "aim": 96.5, "throttled": 0.0, "calls_per_change": 0.1, "processes": 4}
 
@@ -92,6 +97,7 @@ _REPORT: dict[str, Any] = {
         "ratio": {"at_0": 1.0, "at_1m": 0.95, "at_10m": 0.9},
         "claim_us": {"at_0": 5.0, "at_1m": 6.0, "at_10m": 7.0},
         "wal_bytes": {"at_0": 1_500, "at_1m": 1_800, "at_10m": 2_000},
+        "intervals": {"at_0": _interval(0), "at_1m": _interval(1_000), "at_10m": _interval(None)},
         "table_bytes": {"at_1m": 1_100, "at_10m": 1_000},
         "events": {"at_0": 0, "at_1m": 1_000_000, "at_10m": 10_000_000},
         "backlog": {"callbacks": 500_000, "ingest": {"without": 15_000, "with": 14_500}, "drain": 7_000},

@@ -1,7 +1,7 @@
 import pytest
 
 from ingest.answers import BLOCKED, NOT_CONNECTED, STALLED
-from ingest.broker_health import BrokerHealth
+from ingest.broker_health import REFUSED_SECONDS, BrokerHealth
 
 PATIENCE = 1.5
 
@@ -70,3 +70,25 @@ def test_the_broker_has_stalled_when_no_publish_can_start_and_none_ends(health: 
             assert health.problem(201.6) is STALLED
             assert health.hopeless(201.6) is STALLED
         assert health.problem(201.7) is None
+
+
+def test_a_connection_on_which_a_queue_takes_nothing_for_long_is_given_up(health: BrokerHealth) -> None:
+    health.refused("0", 200.0)
+    health.refused("0", 200.0 + REFUSED_SECONDS - 0.1)
+    with pytest.raises(ConnectionError, match="refused every message"):
+        health.refused("0", 200.0 + REFUSED_SECONDS)
+
+
+def test_what_one_queue_takes_says_nothing_of_another(health: BrokerHealth) -> None:
+    health.refused("0", 200.0)
+    health.refused("1", 200.0)
+    health.taken("1")
+    health.refused("1", 200.0 + REFUSED_SECONDS)
+    with pytest.raises(ConnectionError):
+        health.refused("0", 200.0 + REFUSED_SECONDS)
+
+
+def test_refusals_of_an_earlier_connection_do_not_count(health: BrokerHealth) -> None:
+    health.refused("0", 200.0)
+    health.disconnected(201.0)
+    health.refused("0", 200.0 + REFUSED_SECONDS)

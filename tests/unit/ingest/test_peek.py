@@ -56,11 +56,17 @@ def test_identity_is_no_compression(encoding: str) -> None:
     assert why_unreadable(b"oops", encoding) == "not_json"
 
 
-@pytest.mark.parametrize("value", [17, None, ["a"], {}, "a b", "+15551234567", "x" * 65, "name@example.com", "ü", ""])
+@pytest.mark.parametrize(
+    "value", [17, None, ["a"], {}, "a b", "+15551234567", "15551234567", "x" * 65, "name@example.com", "ü", ""]
+)
 def test_what_does_not_look_like_an_id_or_a_type_is_not_shown(value: object) -> None:
     body = orjson.dumps({"event_id": value, "callback_type": value})
     assert why_unreadable(body) is None
     assert peek(body) == Peek()
+
+
+def test_a_type_vibes_does_not_have_is_not_shown() -> None:
+    assert peek(b'{"callback_type": "Anna-Smith", "event_id": "A1"}') == Peek("", "A1")
 
 
 @given(st.binary())

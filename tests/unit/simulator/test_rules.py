@@ -8,7 +8,7 @@ import pytest
 from simulator.config import DeliveryPolicy, FaultSettings
 from simulator.errors import UnknownRecordError, UnprocessableError
 from simulator.events import Event, Kind
-from simulator.faults import Fault, Faults
+from simulator.faults import WRONG_BODIES, Fault, Faults
 from simulator.ledger import Ledger
 from simulator.limits import SlidingSecond
 from simulator.model import JsonObject
@@ -138,13 +138,25 @@ def test_faults_come_at_their_rates_repeatably_and_never_when_switched_off() -> 
         faults = Faults(settings, seeded(1))
         return [faults.draw().fault for _ in range(2_000)]
 
-    settings = FaultSettings(error_rate=0.1, too_many_requests_rate=0.2, hang_rate=0.3, reset_rate=0.1)
+    settings = FaultSettings(0.1, too_many_requests_rate=0.2, hang_rate=0.3, reset_rate=0.1, wrong_body_rate=0.15)
     shares = {fault: drawn(settings).count(fault) / 2_000 for fault in Fault}
     assert shares == pytest.approx(
-        {Fault.ERROR: 0.1, Fault.TOO_MANY_REQUESTS: 0.2, Fault.HANG: 0.3, Fault.RESET: 0.1}, abs=0.03
+        {Fault.ERROR: 0.1, Fault.TOO_MANY_REQUESTS: 0.2, Fault.HANG: 0.3, Fault.RESET: 0.1, Fault.WRONG_BODY: 0.15},
+        abs=0.03,
     )
     assert drawn(settings) == drawn(settings)
     assert set(drawn(FaultSettings())) == {None}
+
+
+def test_wrong_bodies_are_of_all_kinds() -> None:
+    faults = Faults(FaultSettings(wrong_body_rate=1), seeded(1))
+    assert {faults.draw().body for _ in range(200)} == set(WRONG_BODIES)
+
+
+@pytest.mark.parametrize("name", ["error_rate", "latency_rate", "wrong_body_rate"])
+def test_a_rate_of_faults_is_a_chance(name: str) -> None:
+    with pytest.raises(UnprocessableError, match=name):
+        read(FaultSettings(), {name: 1.5})
 
 
 def test_settings_are_read_by_name_and_type() -> None:

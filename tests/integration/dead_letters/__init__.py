@@ -1,0 +1,1 @@
+"""Specifications of dead letters: replaying and discarding them, and the poison storm."""
