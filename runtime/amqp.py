@@ -23,7 +23,14 @@ from schemas.topology import Topology
 
 log = structlog.get_logger()
 
-BROKER_ERRORS = (AMQPError, ChannelInvalidStateError, OSError, TimeoutError, asyncio.InvalidStateError)
+BROKER_ERRORS = (
+    AMQPError,
+    ChannelInvalidStateError,
+    OSError,
+    TimeoutError,
+    asyncio.InvalidStateError,
+    StopAsyncIteration,  # of aiormq, when the other end closes at once: a load balancer without a broker
+)
 """What aio-pika raises when the broker is not there, goes away, or does not take a publish."""
 
 _CONNECT_SECONDS = 5.0

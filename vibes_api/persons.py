@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vibes_api import routes
 from vibes_api.errors import NotFound
-from vibes_api.values import JsonObject, JsonValue, as_object, as_objects, first_text, inner, text
+from vibes_api.values import JsonObject, JsonValue, ShapeError, as_object, as_objects, first_text, inner, text
 
 if TYPE_CHECKING:
     from vibes_api.answers import Answer
@@ -125,11 +125,21 @@ class Persons:
 
 
 def _person(answer: Answer) -> Person:
-    return Person.from_json(answer.data)
+    return _known(Person.from_json(answer.data))
 
 
 def _persons(answer: Answer) -> list[Person]:
-    return [Person.from_json(item) for item in as_objects(answer.data)]
+    return [_known(Person.from_json(item)) for item in as_objects(answer.data)]
+
+
+def _known(person: Person) -> Person:
+    """Return a person that was read; ShapeError for an object that says nothing of whom it is about.
+
+    Proxies and maintenance pages answer 200 with JSON of their own. It must not pass for a person without any data.
+    """
+    if not (person.person_key or person.person_id or person.external_person_id or person.mdn):
+        raise ShapeError("expected a person, with an id or a number")
+    return person
 
 
 def _written(answer: Answer) -> Written:

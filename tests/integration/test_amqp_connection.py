@@ -192,3 +192,20 @@ async def test_a_topology_that_differs_from_what_is_there_is_an_error_that_names
 
 def events(lines: list[MutableMapping[str, Any]], event: str) -> list[MutableMapping[str, Any]]:
     return [line for line in lines if line["event"] == event]
+
+
+async def test_who_hangs_up_during_the_handshake_is_called_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a load balancer does that has no broker behind it."""
+    attempts = 0
+
+    async def connect(_url: object) -> AbstractConnection:
+        nonlocal attempts
+        attempts += 1
+        # What aiormq raises when the end of the stream is there before it reads; from outside that cannot be timed.
+        raise StopAsyncIteration
+
+    monkeypatch.setattr(aio_pika, "connect", connect)
+    visits = Visits()
+    async with kept("amqp://guest:guest@127.0.0.1:1/", visits, visits.stop) as keeping:
+        await eventually(lambda: attempts >= 3 or keeping.done(), "three attempts")
+        assert not keeping.done()

@@ -131,7 +131,7 @@ def test_when_reset_both_ends_see_a_reset(proxy: TcpProxy, echo: Echo) -> None:
         proxy.set(RESET)
         with pytest.raises(ConnectionResetError):
             old.recv(1)
-    with connect(proxy) as new, pytest.raises(ConnectionResetError):
+    with pytest.raises(ConnectionResetError), connect(proxy) as new:  # in time for connect to see it, or not
         new.recv(1)
     wait_for(lambda: echo.present == 0)
     assert (proxy.counts.broken, proxy.counts.refused) == (1, 1)
@@ -225,7 +225,7 @@ def test_it_can_be_aimed_at_another_target(echo: Echo) -> None:
 def test_a_caller_sees_a_reset_when_no_target_answers() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
-        with TcpProxy([nobody.getsockname()]) as proxy, connect(proxy) as caller, pytest.raises(ConnectionResetError):
+        with TcpProxy([nobody.getsockname()]) as proxy, pytest.raises(ConnectionResetError), connect(proxy) as caller:
             caller.recv(1)
 
 

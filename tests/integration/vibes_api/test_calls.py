@@ -75,7 +75,7 @@ USES: dict[str, Use] = {
 async def test_every_call_goes_to_its_documented_route_with_the_headers_of_version_2(
     line: str, client: VibesClient, vibes: Vibes, watch: Watch
 ) -> None:
-    vibes.script = [reply(200, {})]
+    vibes.script = [reply(200, {"person_key": "k-1"})]
 
     await USES[line](client)
 

@@ -92,7 +92,9 @@ async def test_credentials_do_not_follow_a_redirect(status: int, client: VibesCl
     assert len(vibes.seen) == 1
 
 
-@pytest.mark.parametrize("body", [b"<html>log in</html>", b"{", b"[]", b'"text"', b"", b"null"])
+@pytest.mark.parametrize(
+    "body", [b"<html>log in</html>", b"{", b"[]", b'"text"', b"", b"null", b"{}", b'{"status": "ok"}']
+)
 async def test_a_success_that_cannot_be_read_is_trouble_of_the_environment_and_not_repeated(
     body: bytes, client: VibesClient, vibes: Vibes, watch: Watch
 ) -> None:
@@ -106,7 +108,8 @@ async def test_a_success_that_cannot_be_read_is_trouble_of_the_environment_and_n
 
 async def test_a_body_is_read_up_to_8_mib_and_no_further(client: VibesClient, vibes: Vibes) -> None:
     limit = 8 * 1024 * 1024
-    vibes.script = [reply(200, b"{}".ljust(limit)), reply(200, b"{}".ljust(limit + 1))]
+    person = b'{"person_key": "k-1"}'
+    vibes.script = [reply(200, person.ljust(limit)), reply(200, person.ljust(limit + 1))]
 
     await client.persons.get("k-1")
     with pytest.raises(MalformedResponse, match="larger than 8388608 bytes"):
