@@ -22,6 +22,7 @@ bench-report: setup ## put the figures of the last whole make bench, and picture
 	@$(BIN)/python -m benchmarks.report
 
 chaos: setup ## break everything that can break, and account for every callback, into .run/chaos.json (QUICK=1: a few faults)
+	@$(if $(QUICK),,$(BIN)/pytest --quiet -m long)
 	@$(BIN)/python -m tests.chaos $(if $(QUICK),--quick)
 
 test: setup lint types imports audit-dependencies pytest ## everything below, as CI does it

@@ -17,12 +17,15 @@ from deploy.local.errors import ServiceError
 from tests.chaos.abuse.run import run as abuse
 from tests.chaos.fault import Fault
 from tests.chaos.matrix import Faults
+from tests.chaos.mutations.check import run_mutations
 from tests.chaos.report import Report, print_report
 from tests.chaos.runs import run_all
 
 _REPORT = Path(".run/chaos.json")
 _ABUSE = "abuse"
 """Stands for the long run of hostile requests, which is part of a whole run."""
+_MUTATIONS = "mutations"
+"""Stands for the proof that the checks can fail, which is part of a whole run."""
 
 
 def main(arguments: list[str]) -> int:
@@ -46,7 +49,10 @@ def main(arguments: list[str]) -> int:
     try:
         if chosen:
             asyncio.run(run_all(chosen, report, console))
-        if _wants_abuse(options):
+        if _wants(_MUTATIONS, options):
+            console.print("mutations ...")
+            report.mutations = asyncio.run(run_mutations(options.seed))
+        if _wants(_ABUSE, options):
             console.print("abuse of ingest ...")
             report.abuse = uvloop.run(abuse(seed=options.seed))
     except ServiceError as error:
@@ -62,18 +68,20 @@ def main(arguments: list[str]) -> int:
 def _chosen(faults: Faults, options: argparse.Namespace) -> list[Fault]:
     """Return the faults to run. KeyError for a name that is none."""
     if options.only:
-        return faults.named(name for name in options.only if name != _ABUSE)
+        return faults.named(name for name in options.only if name not in (_ABUSE, _MUTATIONS))
     return faults.quick() if options.quick else list(faults)
 
 
-def _wants_abuse(options: argparse.Namespace) -> bool:
-    return _ABUSE in options.only if options.only else not options.quick
+def _wants(what: str, options: argparse.Namespace) -> bool:
+    return what in options.only if options.only else not options.quick
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few faults, each once: one to two minutes")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help=f"these faults, or {_ABUSE}; a name may be cut short")
+    parser.add_argument(
+        "--only", nargs="+", metavar="NAME", help=f"these faults (a name may be cut short), {_MUTATIONS}, {_ABUSE}"
+    )
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31), help="repeat a run's choices")
     parser.add_argument("--output", type=Path, default=_REPORT, help="where the report goes")
     parser.add_argument("--list", action="store_true", help="name the faults and end")

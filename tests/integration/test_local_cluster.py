@@ -10,6 +10,7 @@ from deploy.local.cluster import LocalCluster
 from deploy.local.rabbitmq import LocalRabbitMQ
 from deploy.local.workspace import Workspace
 
+pytestmark = pytest.mark.long
 _QUEUE = "a-queue"
 
 
