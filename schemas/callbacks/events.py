@@ -63,9 +63,8 @@ def read_event(
     told_by = json_body.object
     event_id = read_text(told_by.get("event_id")) or f"sha256:{json_body.hash.hex}"
     event_date = read_timestamp(told_by.get("event_date"))
-    person, list_id, reason, facts = _LIFT[callback_type](
-        told_by, _Context(callback_type, event_id, event_date, default_country)
-    )
+    context = (callback_type, event_id, event_date, default_country)
+    person, list_id, reason, facts = _LIFT[callback_type](told_by, context)
     return Event(
         company_key,
         callback_type,
@@ -104,20 +103,11 @@ def profile_of(
     )
 
 
-class _Context(NamedTuple):
-    callback_type: CallbackType
-    event_id: str
-    event_date: datetime | None
-    default_country: str | None
-
-
-class _Lifted(NamedTuple):
-    """What a family of callbacks tells, found in its own places."""
-
-    person: PersonReference | None = None
-    list_id: str | None = None
-    reason: str | None = None
-    facts: tuple[Fact, ...] = ()
+_Context = tuple[CallbackType, str, datetime | None, str | None]
+"""Type, id and date of the event, and the country that completes its numbers."""
+_Lifted = tuple[PersonReference | None, str | None, str | None, tuple[Fact, ...]]
+"""What a family of callbacks tells, found in its own places: person, list, reason, facts."""
+_NOTHING: _Lifted = (None, None, None, ())
 
 
 def _lift_subscription(body: Mapping[str, Any], context: _Context) -> _Lifted:
@@ -128,9 +118,9 @@ def _lift_subscription(body: Mapping[str, Any], context: _Context) -> _Lifted:
     person, identity = _identify(person)
     if list_id is None:
         raise MessageError("missing_list")
-    _, event_id, event_date, country = context
+    callback_type, event_id, event_date, country = context
     opt_in = opt_out = None
-    if context.callback_type is CallbackType.SUBSCRIPTION_ADDED:
+    if callback_type is CallbackType.SUBSCRIPTION_ADDED:
         # Without an opt_in_date the event's own date stands for it: the same for each delivery of the event.
         opt_in_date = opt_in_date or event_date
         if opt_in_date is None:
@@ -147,48 +137,47 @@ def _lift_subscription(body: Mapping[str, Any], context: _Context) -> _Lifted:
     mdn = person.mdn
     sighting = Sighting(identity, seen_at, person.customer_id, mdn, normalise_mdn(mdn, country) if mdn else None)
     stay = Stay(identity, list_id, opt_in_date, opt_in, opt_out, campaign_id)
-    return _Lifted(person, list_id, reason, (sighting, stay))
+    return (person, list_id, reason, (sighting, stay))
 
 
 def _lift_person(body: Mapping[str, Any], context: _Context) -> _Lifted:
     person = read_person(body.get("person"))
     reference, identity = _identify(person.reference if person else None)
     assert person is not None  # noqa: S101 - _identify has refused a body without one
-    return _Lifted(reference, facts=(profile_of(person, identity, context.event_date, context.default_country),))
+    _, _, event_date, country = context
+    return (reference, None, None, (profile_of(person, identity, event_date, country),))
 
 
 def _lift_participant(body: Mapping[str, Any], _context: _Context) -> _Lifted:
     beside = read_id(body.get("subscription_list"))  # the list stands beside the participant or inside it
     participant = read_participant(body.get("participant"))
     if participant is None:
-        return _Lifted(list_id=beside)
-    return _Lifted(person=participant.person, list_id=participant.list_id or beside, reason=participant.status)
+        return (None, beside, None, ())
+    return (participant.person, participant.list_id or beside, participant.status, ())
 
 
 def _lift_device(body: Mapping[str, Any], _context: _Context) -> _Lifted:
-    return _Lifted(person=read_person_reference(body.get("person")))
+    return (read_person_reference(body.get("person")), None, None, ())
 
 
 def _lift_list(body: Mapping[str, Any], _context: _Context) -> _Lifted:
-    return _Lifted(list_id=read_id(body.get("subscription_list")))
+    return (None, read_id(body.get("subscription_list")), None, ())
 
 
 def _lift_processed(body: Mapping[str, Any], _context: _Context) -> _Lifted:
     processed = body.get("event_processed")
     if not isinstance(processed, dict):
-        return _Lifted()
+        return _NOTHING
     data, action = processed.get("event_data"), processed.get("action")
     # event_data is the customer's own: only these names are Vibes', and an `id` in it may be anything.
     told = data if isinstance(data, dict) else {}
     named = {name: told.get(name) for name in ("person_id", "person_key", "external_person_id")}
-    return _Lifted(
-        person=read_person_reference(named),
-        reason=read_text(action.get("status_reason")) if isinstance(action, dict) else None,
-    )
+    reason = read_text(action.get("status_reason")) if isinstance(action, dict) else None
+    return (read_person_reference(named), None, reason, ())
 
 
 def _lift_nothing(_body: Mapping[str, Any], _context: _Context) -> _Lifted:
-    return _Lifted()
+    return _NOTHING
 
 
 def _identify(person: PersonReference | None) -> tuple[PersonReference, PersonIdentity]:

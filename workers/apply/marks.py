@@ -32,7 +32,7 @@ async def mark_events(connection: Connection, events: Sequence[Event], companies
     marks = [Mark.FACT] * len(events)
     rows = await connection.fetch(statement("find_marks"), sorted(by_company)) if by_company else []
     tests = {(row["company_key"], row["event_id"]) for row in rows if row["event_id"] is not None}
-    for place, event in enumerate(events):
+    for place, event in enumerate(events) if tests else ():
         if (event.company_key, event.event_id) in tests:
             marks[place] = Mark.TEST
     for company_key in [row["company_key"] for row in rows if row["event_id"] is None]:

@@ -150,13 +150,14 @@ async def _claim(
             [event.body.hash for _, event in round_.values()],
             [callback.received.received_at for callback, _ in round_.values()],
         )
-        variants = {row["callback_key"]: row["variant"] for row in rows}
+        variants: dict[UUID, bool] = dict(map(tuple, rows))
         for key, (callback, event) in round_.items():
-            if key in variants:
-                claimed.append((callback, event, variants[key]))
-                settled.outcomes[callback.receipt] = Outcome.APPLIED
-            else:
+            variant = variants.get(key)
+            if variant is None:
                 settled.outcomes[callback.receipt] = Outcome.DUPLICATE
+            else:
+                claimed.append((callback, event, variant))
+                settled.outcomes[callback.receipt] = Outcome.APPLIED
     return claimed
 
 
@@ -169,16 +170,16 @@ def _rounds(callbacks: Iterable[ReadCallback], settled: Settled) -> list[dict[UU
     for callback in callbacks:
         assert callback.event is not None  # noqa: S101 - those without were set aside
         event = callback.event
-        key = event.key
+        item = (callback, event)
         for round_ in rounds:
-            if key not in round_:
-                round_[key] = (callback, event)
+            first = round_.setdefault(event.key, item)
+            if first is item:
                 break
-            if round_[key][1].body.hash == event.body.hash:
+            if first[1].body.hash == event.body.hash:
                 settled.outcomes[callback.receipt] = Outcome.DUPLICATE
                 break
         else:
-            rounds.append({key: (callback, event)})
+            rounds.append({event.key: item})
     return rounds
 
 

@@ -106,7 +106,7 @@ class Mirror:
         rows = await self.connection.fetch(
             statement("find_identities"), company_key, [a[0] for a in aliases], [a[1] for a in aliases]
         )
-        return {(row["kind"], row["value"]): row["person_uid"] for row in rows}
+        return {(kind, value): person_uid for kind, value, person_uid in rows}
 
     async def _merge(self, company_key: str, moves: dict[UUID, UUID]) -> None:
         """Take what is known of the persons out, and fold it in again under their new uids."""
