@@ -9,6 +9,7 @@ from rich.console import Console
 
 from benchmarks.effort import Effort
 from benchmarks.person_sync.fleet import AIM, Fleet, change, names, person, until, wait_until_synced
+from deploy.local.errors import ServiceError
 from deploy.local.progress import Steps
 
 _FIRST_CALLS = 20
@@ -75,6 +76,11 @@ def run(fleet: Fleet, console: Console, size: Size) -> Steady:
             steps.show(measured=(round(size.seconds - left), round(size.seconds)))
             time.sleep(min(left, 1.0))
     ended = fleet.count()
+    if ended.answered == began.answered:
+        raise ServiceError(
+            "steady: no call was answered in the time that was measured, because all were made before; something else "
+            "takes this machine's time"
+        )
     wait_until_synced(fleet, len(who), console, _PATIENCE_SECONDS)
     return Steady(
         ended.moment - began.moment,

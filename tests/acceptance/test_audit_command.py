@@ -110,11 +110,11 @@ async def hours_companies_and_ids_can_be_asked_for(installation: Installation) -
     told = [(each["hour"], each["acknowledged"], each["missing"], each["unreported"]) for each in audit["hours"]]
     assert told == [(hour(3), 5, 0, 0), (hour(2), 6, 0, 0)]
     assert (audit["positions"]["checked"], audit["positions"]["inconsistent"]) == (11, 0)
-    audit = await installation.audit("--since", "2h", "--by-id")
+    audit = await installation.audit("--since", hour(2), "--by-id")
     assert audit["since"] == hour(2)
     assert [account["acknowledged"] for account in audit["accounts"]] == [6, 2]
     assert audit["positions"]["checked"] == 8
-    tables = await installation.run("--since", "2h", "--by-id")
+    tables = await installation.run("--since", hour(2), "--by-id")
     assert "callbacks looked up: 8, inconsistent: 0" in tables.stdout
     assert hour(2)[:10] in tables.stdout
     assert (await installation.run("--since", "yesterday")).returncode == 2
@@ -122,10 +122,10 @@ async def hours_companies_and_ids_can_be_asked_for(installation: Installation) -
 
 async def a_callback_that_was_acknowledged_and_is_missing_is_a_difference(installation: Installation) -> None:
     await installation.applied(published(story(1, start=40), hours_ago=1, told=13))
-    audit = await installation.audit("--since", "4h", exit_code=1)
+    audit = await installation.audit("--since", hour(4), exit_code=1)
     assert (audit["ok"], audit["missing"], audit["difference"]) == (False, 1, 1)
     assert [each["missing"] for each in audit["hours"]] == [0, 0, 1, 0]
-    assert (await installation.audit("--until", "2h"))["difference"] == 0
+    assert (await installation.audit("--until", hour(1)))["difference"] == 0
     missing = 'vibes_audit_missing_callbacks{company_key="acme"} 1.0'
     await eventually(lambda: missing in installation.metrics(), "the difference is shown", within=40)
     assert 'vibes_audit_missing_callbacks{company_key="other"} 0.0' in installation.metrics()
@@ -134,9 +134,9 @@ async def a_callback_that_was_acknowledged_and_is_missing_is_a_difference(instal
 async def one_that_is_not_where_its_outcome_says_is_found_by_its_id(installation: Installation) -> None:
     await installation.applied(published([], hours_ago=1, told=12))
     await installation.ask("DELETE FROM callback_events WHERE event_id = 'event-40'")
-    audit = await installation.audit("--since", "1h", "--by-id", exit_code=1)
+    audit = await installation.audit("--since", hour(1), "--by-id", exit_code=1)
     assert (audit["positions"]["inconsistent"], len(audit["positions"]["examples"])) == (1, 1)
-    assert (await installation.audit("--since", "4h", "--until", "2h", "--by-id"))["ok"]
+    assert (await installation.audit("--since", hour(4), "--until", hour(1), "--by-id"))["ok"]
 
 
 @pytest.mark.parametrize("options", [("--since", "2024-03-01T14:00", "--until", "2024-03-01T13:00"), ("--until", "x")])
