@@ -136,13 +136,19 @@ class Deadlocks(_PostgresFault):
 
     async def inject(self, world: World, random: Random) -> None:
         async with _connected(world) as connection:
-            # Who waits for longer than this looks for deadlocks and, finding one, ends its own transaction.
-            await connection.execute("SET deadlock_timeout = '10min'")
-            before = await connection.fetchval(_DEADLOCKS)
+            # Who has waited for so long looks, once, for deadlocks and, finding one, ends its own transaction. Apply
+            # does after a second. If the circle closed after that, it is ours to end, and another attempt is due.
+            await connection.execute("SET deadlock_timeout = '4s'")
+            seen = await connection.fetchval(_DEADLOCKS)
+            ours = 0
 
             async def happened() -> bool:
-                await self._attempt(world, connection)
-                return bool(await connection.fetchval(_DEADLOCKS) >= before + self.times)
+                nonlocal ours
+                try:
+                    await self._attempt(world, connection)
+                except asyncpg.DeadlockDetectedError:
+                    ours += 1
+                return bool(await connection.fetchval(_DEADLOCKS) - ours >= seen + self.times)
 
             await world.until(happened, f"{self.times} deadlocks")
             await world.last(random.uniform(*_LASTS_SECONDS))
