@@ -36,7 +36,18 @@ class Wire:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def run(self, attempt: Attempt) -> Reply:
-        """Send an attempt and read its answers. Raises OSError when ingest lets nobody in."""
+        """Send an attempt and read its answers. Raises OSError when ingest lets nobody in.
+
+        A connection that had been quiet may be closed just as it is used again; every HTTP client tries once more then,
+        on a new one (RFC 9112, 9.3.1).
+        """
+        used_before = self._streams is not None
+        reply = await self._run_once(attempt)
+        if used_before and reply.answers and reply.answers[0].status == CLOSED:
+            reply = await self._run_once(attempt)
+        return reply
+
+    async def _run_once(self, attempt: Attempt) -> Reply:
         reader, writer = await self._open()
         reply = Reply()
         try:

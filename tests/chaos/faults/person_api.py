@@ -13,6 +13,8 @@ from tests.chaos.faults.network import LINKED
 from tests.chaos.world import World
 
 _LASTS_SECONDS = (2.0, 5.0)
+_CALM_SECONDS = 150.0
+"""The longest until calls pass again after a fault: an open circuit tries one now and then, at growing intervals."""
 _HIT = 10
 """Calls that go wrong while a fault lasts, before it counts as real. The circuit opens after as many in a row."""
 
@@ -31,21 +33,32 @@ class Misbehaviour(Fault):
 
     async def inject(self, world: World, random: Random) -> None:
         faults = world.simulator.faults
-        before = self._hits(world)
+        await self._calm(world, random)
+        before = self._count(world, self.outcomes)
         faults.settings = replace(FaultSettings(), **self.settings)
         try:
             await tell_changes(world, random)
             await world.last(random.uniform(*_LASTS_SECONDS))
-            await world.until(lambda: self._hits(world) >= before + _HIT, f"{_HIT} calls go wrong: {self.outcomes}")
+            await world.until(
+                lambda: self._count(world, self.outcomes) >= before + _HIT, f"{_HIT} calls go wrong: {self.outcomes}"
+            )
         finally:
             faults.settings = FaultSettings()
 
-    def _hits(self, world: World) -> int:
-        outcomes: Counter[str] = Counter()
+    async def _calm(self, world: World, random: Random) -> None:
+        """Wait until calls pass: the injection before may have opened the circuit, and then hardly any are made."""
+        before = self._count(world, ("200", "201"))
+        await tell_changes(world, random)
+        await world.until(
+            lambda: self._count(world, ("200", "201")) > before, "the Person API is called, and answers", _CALM_SECONDS
+        )
+
+    def _count(self, world: World, outcomes: tuple[str, ...]) -> int:
+        counted: Counter[str] = Counter()
         for (company_key, _method, _route, outcome), count in world.simulator.calls.items():
             if company_key == world.company_key:
-                outcomes[outcome] += count
-        return sum(outcomes[outcome] for outcome in self.outcomes)
+                counted[outcome] += count
+        return sum(counted[outcome] for outcome in outcomes)
 
 
 FAULTS = (
