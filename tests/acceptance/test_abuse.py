@@ -27,7 +27,7 @@ def test_ingest_takes_no_harm_and_good_callers_are_served(report: dict[str, Any]
 def test_the_abuse_was_one(report: dict[str, Any]) -> None:
     assert report["requests"] >= 300
     assert len(report["kinds"]) >= 15, "kinds of attempts"
-    assert report["crowd"]["most_connections"] > 1_300
+    assert report["crowd"]["most_connections"] > 1_000
     assert report["crowd"]["closed_by_ingest"] > 0, "the crowd is larger than what ingest lets in"
     assert report["compared_bodies"] > 0
     assert {"202", "503", "405"} <= set(report["statuses"])

@@ -4,7 +4,7 @@ import json
 from random import Random
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.chaos.abuse import bodies
@@ -57,8 +57,15 @@ events = st.fixed_dictionaries(
 )
 
 
+PROFILE_UNDER_TWO_NAMES = [
+    {"callback_type": "person_added", "person": {"id": "2"}},
+    {"callback_type": "person_added", "person": {"id": "2", "person_key": "1"}},
+]
+
+
 @settings(max_examples=200)
 @given(st.lists(events, max_size=7), st.randoms(use_true_random=False))
+@example(PROFILE_UNDER_TWO_NAMES, Random(1))
 def test_what_events_tell_is_joined(told: list[dict[str, Any]], random: Random) -> None:
     facts = list(facts_of(json.dumps(event).encode() for event in told))
     if facts:
