@@ -50,6 +50,13 @@ _CONFIGURATION = """[
 ].
 """
 
+_EMPTY = """
+vm_memory_monitor:set_vm_memory_high_watermark({watermark}),
+rabbit_vhost:delete(<<"/">>, <<"{user}">>),
+rabbit_vhost:add(<<"/">>, <<"{user}">>),
+rabbit_auth_backend_internal:set_permissions(<<"{user}">>, <<"/">>, <<".*">>, <<".*">>, <<".*">>, <<"{user}">>).
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Commons:
@@ -155,11 +162,12 @@ class LocalRabbitMQ(Broker):
         self.ctl("eval", "[dets:sync(Table) || Table <- dets:all()].")
 
     def empty(self) -> None:
-        """Delete every queue, exchange and connection of the default virtual host. About two seconds."""
-        self.unblock_publishers()
-        self.ctl("delete_vhost", "/")
-        self.ctl("add_vhost", "/")
-        self.ctl("set_permissions", self._user, ".*", ".*", ".*")
+        """Delete every queue, exchange and connection of the default virtual host. Under a second.
+
+        The four commands of `rabbitmqctl` this is (set_vm_memory_high_watermark, delete_vhost, add_vhost,
+        set_permissions) start an Erlang machine each, which is what costs; so they are sent as one.
+        """
+        self.ctl("eval", _EMPTY.format(user=self._user, watermark=_MEMORY_WATERMARK))
 
     def queue_depths(self, vhost: str = "/") -> dict[str, int]:
         """Messages, ready or delivered but not acknowledged, in each queue of a virtual host, at most 250 ms ago."""

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import subprocess
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from ingest.ids import uuid7
 from schemas.broker_message import CallbackMessage
 from tests.support.applying import message
+from tests.support.commands import vibes_pipeline
 from tests.support.ingest import eventually
 from tests.support.pipeline import PartProcess, environment_for, part, publish, story
 
@@ -49,7 +49,7 @@ class Installation:
             await connection.close()
 
     async def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "cli", "audit", "--settle-seconds", "0", *arguments]
+        command = [*vibes_pipeline(), "audit", "--settle-seconds", "0", *arguments]
         return await asyncio.to_thread(
             subprocess.run, command, env=self._environment, capture_output=True, text=True, check=False
         )
@@ -141,8 +141,6 @@ async def one_that_is_not_where_its_outcome_says_is_found_by_its_id(installation
 
 @pytest.mark.parametrize("options", [("--since", "2024-03-01T14:00", "--until", "2024-03-01T13:00"), ("--until", "x")])
 def test_a_span_that_is_none_is_wrong_use(options: tuple[str, ...]) -> None:
-    result = subprocess.run(
-        [sys.executable, "-m", "cli", "audit", *options], capture_output=True, text=True, check=False
-    )
+    result = subprocess.run([*vibes_pipeline(), "audit", *options], capture_output=True, text=True, check=False)
     assert (result.returncode, "Traceback" in result.stderr) == (2, False)
     assert "--until" in result.stderr

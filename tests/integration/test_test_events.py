@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from runtime.postgres import Pool, create_pool, statement
 from tests.integration.person_sync.world import until
 from tests.support.applying import apply_bodies
 from tests.support.bodies import encoded, person_body, subscription_body
+from tests.support.commands import vibes_pipeline
 from workers.apply.reading import Outcome
 
 Answer = Callable[[], Awaitable[web.Response]]
@@ -54,7 +54,7 @@ async def ask_for_test(
         f'api_password_env = "PASSWORD"\nendpoints = [{{ name = "main", key_sha256 = "{"0" * 64}" }}]\n'
     )
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "cli", "callbacks", "test", "person_added", *options),
+        *(*vibes_pipeline(), "callbacks", "test", "person_added", *options),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         env={

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import re
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from aiohttp import web
 
 from deploy.local.workspace import Workspace
 from tests.support.certificates import LONG_AGO, Files, SystemPostgres, TlsRabbitMQ, postgres_with_tls, system_postgres
+from tests.support.commands import vibes_pipeline
 from tests.support.pipeline import environment_for, part
 
 CA, ANOTHER_CA = trustme.CA(), trustme.CA()
@@ -67,9 +67,7 @@ def ca_file(tmp_path: Path) -> Path:
 async def run(*arguments: str, **environment: object) -> Outcome:
     """Run a command of the pipeline."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "cli",
+        *vibes_pipeline(),
         *arguments,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from aiormq.exceptions import ChannelNotFoundEntity
 
 from schemas.crm_message import CrmMessage, decode
 from schemas.topology import Topology
+from tests.support.commands import vibes_pipeline
 from tests.support.ingest import eventually
 
 QUEUE = Topology().crm_changes.name
@@ -118,9 +118,7 @@ class Importer:
 
     async def start(self, *arguments: str, **environment: str) -> Running:
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "cli",
+            *vibes_pipeline(),
             "persons",
             "import",
             *arguments,

@@ -17,6 +17,7 @@ from urllib.request import Request, urlopen
 
 from deploy.local.processes import wait_until_ready
 from deploy.local.workspace import Workspace
+from tests.support.commands import vibes_pipeline
 
 _COMPANIES = 60
 
@@ -32,7 +33,7 @@ class Tenant:
 
     def run(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "cli", *arguments],
+            [*vibes_pipeline(), *arguments],
             env={**self.environment, **environment},
             input=stdin,
             capture_output=True,

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from runtime.postgres import Pool, statement
 from schemas.broker_message import CallbackMessage
 from schemas.crm_change import CrmChange
 from tests.support.applying import apply_message, message
+from tests.support.commands import vibes_pipeline
 from tests.support.crm import apply_changes
 from workers.apply import crm_settle
 from workers.mirror import store
@@ -112,9 +112,7 @@ class World:
             f'endpoints = [{{ name = "main", key_sha256 = "{"0" * 64}" }}]\n'
         )
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "cli",
+            *vibes_pipeline(),
             group,
             *arguments,
             stdin=asyncio.subprocess.DEVNULL,

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from tests.integration.person_sync.vibes_stand_in import VibesStandIn
 from tests.integration.person_sync.world import until
 from tests.support.applying import apply_bodies
 from tests.support.bodies import encoded, person_body, subscription_body
+from tests.support.commands import vibes_pipeline
 from workers.apply.reading import Outcome
 from workers.mirror.identity import crm_record_uid
 
@@ -189,9 +189,7 @@ class World:
             f'endpoints = [{{ name = "main", key_sha256 = "{"0" * 64}" }}]\n'
         )
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "cli",
+            *vibes_pipeline(),
             *arguments,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from runtime.settings import Settings
 from schemas.facts import PersonIdentity, Sighting
 from tests.integration.person_sync.vibes_stand_in import VibesStandIn
 from tests.integration.person_sync.world import COMPANY, SEEN_AT, World, worker
+from tests.support.commands import vibes_pipeline
 
 Command = Callable[..., Awaitable[tuple[int, str, str]]]
 
@@ -37,7 +37,7 @@ def command(settings: Settings, companies_file: Path) -> Command:
 
     async def run(*arguments: str) -> tuple[int, str, str]:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "cli", *arguments, "--company", COMPANY, env=environment, stdout=-1, stderr=-1
+            *vibes_pipeline(), *arguments, "--company", COMPANY, env=environment, stdout=-1, stderr=-1
         )
         out, err = await process.communicate()
         assert process.returncode is not None

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from schemas.values import read_timestamp
 from simulator.app import create_app
 from tests.integration.simulator.world import PERSONS, Receiver, Vibes, config
 from tests.support.applying import apply_bodies
+from tests.support.commands import vibes_pipeline
 from workers.person_sync.accounts import open_accounts
 from workers.person_sync.calls import CallRecorder
 from workers.reconcile import runs
@@ -152,9 +152,7 @@ class World:
     async def start_command(self, *arguments: str, **settings: object) -> asyncio.subprocess.Process:
         """Start `vibes-pipeline persons reconcile`."""
         return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "cli",
+            *vibes_pipeline(),
             "persons",
             "reconcile",
             *arguments,
