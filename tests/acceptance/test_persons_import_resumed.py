@@ -147,6 +147,7 @@ async def test_asked_to_stop_while_the_broker_is_away_it_stops(acme: Importer) -
     assert (await running.ended()).code == 1
 
 
+@pytest.mark.long  # until a broker has gone and come back twice
 async def test_a_broker_that_is_away_at_the_start_and_dies_in_the_middle_is_waited_for(
     alone: Importer, own_rabbitmq: LocalRabbitMQ
 ) -> None:

@@ -42,6 +42,11 @@ PERSON = {
 
 
 @pytest.fixture
+def amqp_url(emptied_amqp_url: str) -> str:
+    return emptied_amqp_url
+
+
+@pytest.fixture
 async def ingest(amqp_url: str) -> AsyncIterator[Ingest]:
     async with ingest_here(amqp_url, companies=CRM_COMPANIES) as running:
         yield running

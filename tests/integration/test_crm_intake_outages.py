@@ -49,6 +49,7 @@ class TestBroker:
             await asyncio.to_thread(own_rabbitmq.start)
             await eventually(lambda: is_taken(ingest), "changes are taken again", within=30)
 
+    @pytest.mark.long  # until a broker has gone and come back
     async def test_a_broker_that_is_killed_under_load_costs_no_accepted_change(
         self, own_rabbitmq: LocalRabbitMQ
     ) -> None:

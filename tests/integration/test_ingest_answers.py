@@ -17,6 +17,11 @@ LIMIT = 1024 * 1024
 
 
 @pytest.fixture
+def amqp_url(emptied_amqp_url: str) -> str:
+    return emptied_amqp_url
+
+
+@pytest.fixture
 async def ingest(amqp_url: str) -> AsyncIterator[Ingest]:
     async with ingest_here(amqp_url) as running:
         yield running

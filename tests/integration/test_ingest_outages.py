@@ -55,6 +55,7 @@ async def test_ingest_starts_without_a_broker_and_finds_it_by_itself(own_rabbitm
         assert (await ingest.post()).status == 202
 
 
+@pytest.mark.long  # `make chaos` does the same to the whole pipeline
 @pytest.mark.parametrize("how", ["stop", "kill"])
 async def test_a_broker_that_goes_and_comes_back_under_load_costs_no_receipt(
     own_rabbitmq: LocalRabbitMQ, how: str
@@ -70,6 +71,7 @@ async def test_a_broker_that_goes_and_comes_back_under_load_costs_no_receipt(
         await assert_nothing_lost(load, ingest, own_rabbitmq.amqp_url)
 
 
+@pytest.mark.long  # longer than a heartbeat
 async def test_a_broker_that_blocks_publishers_is_waited_out(own_rabbitmq: LocalRabbitMQ) -> None:
     async with ingest_process(own_rabbitmq.amqp_url, amqp_heartbeat_seconds=2) as ingest:
         async with load_on(ingest) as load:

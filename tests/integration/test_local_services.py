@@ -112,7 +112,7 @@ async def take(url: str) -> bytes:
 
 
 class TestRabbitMQ:
-    @pytest.mark.parametrize("how", ["stop", "kill"])
+    @pytest.mark.parametrize("how", [pytest.param("stop", marks=pytest.mark.long), "kill"])
     async def test_a_confirmed_message_survives(self, own_rabbitmq: LocalRabbitMQ, how: str) -> None:
         url = own_rabbitmq.amqp_url
         await publish(url)
@@ -221,7 +221,7 @@ def mark_of(owner: int) -> str:
 
 
 class TestNothingIsLeftBehind:
-    @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+    @pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
     async def test_when_the_owner_is_ended_by(
         self, number: signal.Signals, own_postgres: LocalPostgres, own_rabbitmq: LocalRabbitMQ
     ) -> None:

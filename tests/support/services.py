@@ -4,6 +4,7 @@
 |---|---|
 | `database_url` | a database of its own with the current schema, on the shared PostgreSQL |
 | `amqp_url` | a virtual host of its own on the shared RabbitMQ |
+| `emptied_amqp_url` | a virtual host with the pipeline's queues, empty; the tests of a module share it |
 | `postgres`, `rabbitmq` | the shared services themselves: not to be stopped |
 | `own_postgres`, `own_database_url`, `own_rabbitmq` | private services which the test may stop, kill and block |
 
@@ -15,7 +16,9 @@ import asyncio
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 
+import aio_pika
 import pytest
 
 from deploy.local.broker import Broker
@@ -24,7 +27,9 @@ from deploy.local.postgres import LocalPostgres, PostgresServer
 from deploy.local.rabbitmq import LocalRabbitMQ
 from deploy.local.services import postgres_in, rabbitmq_in
 from deploy.local.workspace import Workspace
+from runtime.amqp import declare
 from runtime.migrations import migrate
+from schemas.topology import Topology
 
 
 @pytest.fixture(scope="session")
@@ -82,14 +87,42 @@ def rabbitmq() -> Iterator[Broker]:
         yield broker
 
 
-@pytest.fixture
-def amqp_url(rabbitmq: Broker) -> Iterator[str]:
-    """An empty virtual host."""
+@contextmanager
+def _virtual_host(rabbitmq: Broker) -> Iterator[str]:
     if rabbitmq.management_url is None:
         pytest.skip("AMQP_URL is set without AMQP_MANAGEMENT_URL: no virtual host can be made for this test")
     name = f"vp-test-{secrets.token_hex(6)}"
     yield rabbitmq.create_vhost(name)
     rabbitmq.delete_vhost(name)
+
+
+@pytest.fixture
+def amqp_url(rabbitmq: Broker) -> Iterator[str]:
+    """An empty virtual host."""
+    with _virtual_host(rabbitmq) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def shared_amqp_url(rabbitmq: Broker) -> Iterator[str]:
+    """A virtual host for the tests of a module, one after the other."""
+    with _virtual_host(rabbitmq) as url:
+        yield url
+
+
+@pytest.fixture
+async def emptied_amqp_url(shared_amqp_url: str) -> str:
+    """A virtual host with the pipeline's queues, empty: several times as quick to have as one of the test's own.
+
+    For tests that only publish and take, and have closed their connections at their end.
+    """
+    async with await aio_pika.connect(shared_amqp_url) as connection:
+        channel = await connection.channel()
+        topology = Topology()
+        await declare(channel, topology)
+        for queue in topology.queues:
+            await (await channel.get_queue(queue.name, ensure=False)).purge()
+    return shared_amqp_url
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ ROUNDS = 15
 KILLS = 2
 
 
+@pytest.mark.long  # up to AGAIN_SECONDS, when a worker is killed between taking a due person and publishing it
 @pytest.mark.timeout(180)
 async def test_two_workers_killed_in_a_burst_leave_the_newest_state_and_nothing_is_written_out_of_order(
     world: World, vibes: VibesStandIn, settings: Settings, companies_file: Path
