@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 
 from tests.support.applying import message
+from tests.support.commands import AS_USERS_DO
 from tests.support.ingest import eventually
 from tests.support.pipeline import PartProcess, environment_for, part, publish, story
 
@@ -16,7 +17,7 @@ from tests.support.pipeline import PartProcess, environment_for, part, publish, 
 @asynccontextmanager
 async def three_workers(tmp_path: Path, database_url: str, amqp_url: str) -> AsyncIterator[PartProcess]:
     environment = environment_for(tmp_path, database_url, amqp_url)
-    async with part("apply", "--processes", "3", environment=environment) as supervisor:
+    async with part("apply", "--processes", "3", environment=environment, command=AS_USERS_DO) as supervisor:
         await supervisor.logged("process.started", times=3)
         await consuming(supervisor, 3)
         yield supervisor

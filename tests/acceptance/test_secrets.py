@@ -2,11 +2,12 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+
+from tests.support.commands import vibes_pipeline
 
 SECRET = "hunter2horse"
 
@@ -14,7 +15,7 @@ SECRET = "hunter2horse"
 def run(*arguments: str, **environment: object) -> tuple[int, str]:
     """Run a command; return its exit code, and all it said."""
     result = subprocess.run(
-        [sys.executable, "-m", "cli", *arguments],
+        [*vibes_pipeline(), *arguments],
         env={
             **{name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "AMQP_URL")},
             **{name: str(value) for name, value in environment.items()},

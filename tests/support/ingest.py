@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from runtime.companies import Companies, hash_endpoint_key
 from runtime.settings import Settings, load_settings
 from schemas.broker_message import CallbackMessage, ReceivedCallback, decode
 from schemas.topology import Queue, Topology
+from tests.support.commands import forked
 
 KEY, SECOND_KEY = "k" * 43, "s" * 43
 VIBES, STRANGER = "127.0.0.1", "127.0.0.9"
@@ -162,9 +162,7 @@ async def ingest_process(
     """Run ingest as a process of its own; `environment` are settings by field name."""
     values = {"ingest_host": "127.0.0.1", "ingest_port": 0, "ingest_admin_port": 0, "log_format": "json", **environment}
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.support.run_ingest",
+        *forked("tests.support.run_ingest"),
         json.dumps(companies),
         *arguments,
         stderr=asyncio.subprocess.PIPE,

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ import orjson
 from runtime.amqp import declare
 from schemas.broker_message import CONTENT_TYPE, CallbackMessage, encode
 from schemas.topology import Topology
+from tests.support.commands import vibes_pipeline
 from tests.support.ingest import eventually
 
 TOPOLOGY = Topology()
@@ -24,17 +24,16 @@ TOPOLOGY = Topology()
 class PartProcess:
     """One part, run by `vibes-pipeline`."""
 
-    def __init__(self, *arguments: str, environment: dict[str, str]) -> None:
+    def __init__(self, *arguments: str, environment: dict[str, str], command: tuple[str, ...] | None = None) -> None:
         self._arguments = arguments
+        self._command = command
         self._environment = environment
         self.log: list[dict[str, Any]] = []
 
     async def start(self) -> None:
         """Start the process; its log is collected."""
         self.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "cli",
+            *(self._command or vibes_pipeline()),
             *self._arguments,
             stderr=asyncio.subprocess.PIPE,
             env=self._environment,
@@ -70,9 +69,11 @@ class PartProcess:
 
 
 @asynccontextmanager
-async def part(*arguments: str, environment: dict[str, str]) -> AsyncIterator[PartProcess]:
-    """Run a part as long as the context lasts."""
-    running = PartProcess(*arguments, environment=environment)
+async def part(
+    *arguments: str, environment: dict[str, str], command: tuple[str, ...] | None = None
+) -> AsyncIterator[PartProcess]:
+    """Run a part as long as the context lasts; `command` is what comes before the arguments."""
+    running = PartProcess(*arguments, environment=environment, command=command)
     await running.start()
     try:
         yield running

@@ -18,7 +18,6 @@ from importlib import import_module
 from typing import NoReturn
 
 import cli
-import cli.main
 
 
 def serve(address: str) -> None:
@@ -49,11 +48,11 @@ def _mind(client: socket.socket) -> NoReturn:
     if not size:  # the client was killed
         os._exit(0)
     directory, count, *rest = _read(client, int.from_bytes(size, "big")).split(b"\0")
+    (module, *arguments), environment = rest[: int(count)], rest[int(count) :]
     command = os.fork()
     if command == 0:
         client.close()
-        arguments, environment = rest[: int(count)], rest[int(count) :]
-        os._exit(_run(directory, arguments, environment, streams))
+        os._exit(_run(directory, os.fsdecode(module), arguments, environment, streams))
     for stream in streams:
         os.close(stream)
     ended = os.pidfd_open(command)
@@ -74,8 +73,8 @@ def _read(client: socket.socket, size: int) -> bytes:
     return parts
 
 
-def _run(directory: bytes, arguments: list[bytes], environment: list[bytes], streams: list[int]) -> int:
-    """Become the command, as far as one can; return its exit code."""
+def _run(directory: bytes, module: str, arguments: list[bytes], environment: list[bytes], streams: list[int]) -> int:
+    """Become the program, as far as one can; return its exit code."""
     os.chdir(directory)
     os.environb.clear()
     for variable in environment:
@@ -92,7 +91,7 @@ def _run(directory: bytes, arguments: list[bytes], environment: list[bytes], str
     sys.argv = ["vibes-pipeline", *map(os.fsdecode, arguments)]
     code = 0
     try:
-        cli.main.main()
+        import_module("cli.main" if module == "cli" else module).main()
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else error.code is not None
     except KeyboardInterrupt:
