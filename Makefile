@@ -47,9 +47,9 @@ pytest: setup ## all tests
 
 lock: ## resolve the dependencies again, into the lock files
 	@command -v uv >/dev/null || { python3 -m venv .run/uv && .run/uv/bin/pip install --quiet uv; }
-	PATH="$$PWD/.run/uv/bin:$$PATH" uv pip compile --quiet pyproject.toml --group dev --generate-hashes --universal \
+	PATH="$$PWD/.run/uv/bin:$$PATH" uv pip compile --quiet pyproject.toml --all-extras --group dev --generate-hashes --universal \
 		--python-version 3.11 --no-header --output-file requirements-dev.lock
-	PATH="$$PWD/.run/uv/bin:$$PATH" uv pip compile --quiet pyproject.toml --generate-hashes --universal \
+	PATH="$$PWD/.run/uv/bin:$$PATH" uv pip compile --quiet pyproject.toml --all-extras --generate-hashes --universal \
 		--python-version 3.11 --no-header --constraints requirements-dev.lock --output-file requirements.lock
 	@# Its head, a comment, stays.
 	PATH="$$PWD/.run/uv/bin:$$PATH"; { sed '/^[^#]/,$$d' deploy/build-requirements.lock; \
