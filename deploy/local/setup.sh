@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes this checkout ready to run: .venv with the locked dependencies, and RabbitMQ and wrk from the system's packages.
+# Makes this checkout ready to run: .venv with the locked dependencies; RabbitMQ, wrk and Prometheus from the system's
+# packages.
 # Run it as often as you like: what is done already is skipped.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -73,6 +74,15 @@ install_wrk() {
     say "Install it with the system's package manager, for example: apt-get install wrk"
 }
 
+# What checks the rules of deploy/prometheus and scrapes the pipeline of a test; everything else works without it.
+install_prometheus() {
+    command -v prometheus >/dev/null && command -v promtool >/dev/null && return
+    apt_install prometheus && command -v promtool >/dev/null && return
+    say "Prometheus is missing and could not be installed from here; the tests of alert rules and dashboards are skipped."
+    say "Install it with the system's package manager, for example: apt-get install prometheus"
+}
+
 install_rabbitmq
 install_wrk
+install_prometheus
 install_python_packages
