@@ -6,6 +6,7 @@ import aio_pika
 
 from cli.services import why
 from runtime.amqp import BROKER_ERRORS, declare
+from runtime.broker_trouble import broker_remedy
 from runtime.settings import Settings
 from schemas.errors import ServiceError
 
@@ -22,4 +23,6 @@ async def declare_topology(settings: Settings) -> None:
         ):
             await declare(await connection.channel(), settings.topology)
     except BROKER_ERRORS as error:
-        raise ServiceError(f"AMQP_URL: the broker cannot be prepared ({why(error)})") from error
+        remedy = broker_remedy(error)
+        told = f"AMQP_URL: the broker cannot be prepared ({why(error)})"
+        raise ServiceError(f"{told}; {remedy}" if remedy else told) from error

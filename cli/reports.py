@@ -1,21 +1,19 @@
-"""Gather what `status` and `audit` tell."""
+"""Gather what `audit` tells."""
 
 import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
 from cli.accounts import Account, HourAccount, PositionCheck, ReceiptCheck, balance, balance_hours
 from cli.positions import Told, check_positions
-from cli.services import QueueDepth, postgres, queue_depths
+from cli.services import postgres, queue_depths
 from cli.span import Span
 from runtime.postgres import Connection, statement
 from runtime.settings import Settings
 
-_RECENT = timedelta(minutes=5)
 _RECEIPTS_A_QUERY = 5000
 _LOOK_AGAIN_SECONDS = 0.5
 
@@ -55,19 +53,6 @@ class Audit:
     hours: list[HourAccount] | None
     receipts: ReceiptCheck | None
     positions: PositionCheck | None
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What the pipeline has done, and what is waiting."""
-
-    accounts: list[Account]
-    queues: list[QueueDepth]
-    last_received_at: datetime | None
-    last_applied_at: datetime | None
-    person_syncs: list[dict[str, Any]]
-    person_api: list[dict[str, Any]]
-    """Calls of the last five minutes."""
 
 
 async def gather_audit(settings: Settings, question: Question, settle_seconds: float, tell: Told) -> Audit:
@@ -122,23 +107,6 @@ async def _accounts(connection: Connection, question: Question) -> tuple[list[Ac
         return balance(map(dict, rows)), None
     rows = await connection.fetch(statement("account_hours"), span.since, span.until, company_key)
     return balance_hours(map(dict, rows), span.covers)
-
-
-async def gather_status(settings: Settings) -> Status:
-    """Ask Postgres and RabbitMQ. Raises ServiceError when one of them cannot be reached."""
-    async with postgres(settings) as connection:
-        queues = await queue_depths(settings)
-        rows = await connection.fetch(statement("account_callbacks"), None)
-        syncs = await connection.fetch(statement("count_syncs"))
-        calls = await connection.fetch(statement("count_person_api_calls"), datetime.now(UTC) - _RECENT)
-    return Status(
-        accounts=balance(map(dict, rows)),
-        queues=queues,
-        last_received_at=max((row["last_received_at"] for row in rows), default=None),
-        last_applied_at=max((row["last_applied_at"] for row in rows), default=None),
-        person_syncs=[dict(row) for row in syncs],
-        person_api=[dict(row) for row in calls],
-    )
 
 
 async def _check_receipts(connection: Connection, receipts: Sequence[tuple[UUID, int]]) -> ReceiptCheck:

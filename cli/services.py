@@ -3,14 +3,16 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 import aio_pika
-from aiormq.exceptions import ChannelNotFoundEntity
+from aio_pika.abc import AbstractConnection
 
 from runtime.amqp import BROKER_ERRORS
-from runtime.migrations import missing_migrations
+from runtime.broker_trouble import broker_remedy
 from runtime.postgres import POSTGRES_ERRORS, Connection, connect
+from runtime.postgres_trouble import postgres_trouble
+from runtime.queues import QueueDepth, ask_depths
+from runtime.schema import check_schema
 from runtime.settings import Settings
 from runtime.tls import describe_refusal
 from schemas.errors import ServiceError
@@ -18,16 +20,8 @@ from schemas.errors import ServiceError
 _CONNECT_SECONDS = 5
 
 # What cannot be reached is told once, by the ServiceError.
-logging.getLogger("aiormq").setLevel(logging.CRITICAL)
-
-
-@dataclass(frozen=True, slots=True)
-class QueueDepth:
-    """What waits in a queue. None: the queue is not there (yet)."""
-
-    queue: str
-    messages: int | None
-    consumers: int | None
+for _noisy in ("aiormq", "aio_pika"):
+    logging.getLogger(_noisy).setLevel(logging.CRITICAL)
 
 
 @asynccontextmanager
@@ -41,11 +35,10 @@ async def postgres(settings: Settings) -> AsyncIterator[Connection]:
             server_settings={"timezone": "UTC", "jit": "off"},
         )
     except POSTGRES_ERRORS as error:
-        raise ServiceError(f"DATABASE_URL: Postgres cannot be reached ({why(error)}); is it running?") from error
+        remedy = postgres_trouble(error).get("remedy", "is it running?")
+        raise ServiceError(f"DATABASE_URL: Postgres cannot be reached ({why(error)}); {remedy}") from error
     try:
-        missing = await missing_migrations(connection)
-        if missing:
-            raise ServiceError(f"the database lacks {', '.join(missing)}; run: vibes-pipeline migrate")
+        await check_schema(connection)
         yield connection
     finally:
         await connection.close(timeout=_CONNECT_SECONDS)
@@ -56,23 +49,22 @@ def why(error: BaseException) -> str:
     return describe_refusal(error) or f"{type(error).__name__}: {error}"
 
 
-async def queue_depths(settings: Settings) -> list[QueueDepth]:
-    """Ask the broker what waits in our queues. Raises ServiceError with what to do."""
+@asynccontextmanager
+async def rabbitmq(settings: Settings) -> AsyncIterator[AbstractConnection]:
+    """Connect to the broker. Raises ServiceError with what to do."""
     try:
         connection = await aio_pika.connect(settings.amqp_url.get_secret_value(), timeout=_CONNECT_SECONDS)
-        async with connection:
-            return [await _depth(connection, queue.name) for queue in settings.topology.queues]
     except BROKER_ERRORS as error:
-        raise ServiceError(f"AMQP_URL: RabbitMQ cannot be reached ({why(error)}); is it running?") from error
+        remedy = broker_remedy(error) or "is it running?"
+        raise ServiceError(f"AMQP_URL: RabbitMQ cannot be reached ({why(error)}); {remedy}") from error
+    async with connection:
+        yield connection
 
 
-async def _depth(connection: aio_pika.abc.AbstractConnection, name: str) -> QueueDepth:
-    try:
-        # A channel each: asking for a queue that is not there closes the channel.
-        async with connection.channel() as channel:
-            queue = await channel.declare_queue(name, passive=True)
-            return QueueDepth(
-                name, queue.declaration_result.message_count or 0, queue.declaration_result.consumer_count or 0
-            )
-    except ChannelNotFoundEntity:
-        return QueueDepth(name, None, None)
+async def queue_depths(settings: Settings) -> list[QueueDepth]:
+    """Ask the broker what waits in our queues. Raises ServiceError with what to do."""
+    async with rabbitmq(settings) as connection:
+        try:
+            return await ask_depths(connection, settings.topology.queues)
+        except BROKER_ERRORS as error:
+            raise ServiceError(f"AMQP_URL: RabbitMQ does not answer ({why(error)}); is it running?") from error

@@ -1,4 +1,4 @@
-"""How reports look: tables for people, JSON for programs."""
+"""How an audit looks: tables for people, JSON for programs."""
 
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.accounts import Account, HourAccount
-from cli.reports import Audit, Status
+from cli.reports import Audit
 
 _FILE_WIDTH = 200
 
 
-def as_json(report: Audit | Status) -> str:
+def as_json(report: Audit) -> str:
     """Return a report as one JSON object."""
     return orjson.dumps(asdict(report), option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode()
 
@@ -46,41 +46,6 @@ def print_audit(audit: Audit) -> None:
         console.print(f"on their way: {audit.missing} callbacks; {audit.waiting_messages} broker messages are waiting")
     else:
         console.print("every acknowledged callback is accounted for")
-
-
-def print_status(status: Status) -> None:
-    """Print what was done, and what is waiting."""
-    console = _console()
-    console.print(_accounts_table("Callbacks", status.accounts))
-    console.print(
-        _table(
-            "Queues",
-            ("queue", "messages", "consumers"),
-            ((depth.queue, _or_dash(depth.messages), _or_dash(depth.consumers)) for depth in status.queues),
-        )
-    )
-    if status.person_syncs:
-        console.print(
-            _table(
-                "Person syncs",
-                ("company", "status", "persons", "oldest requested"),
-                (
-                    (row["company_key"], row["status"], str(row["persons"]), f"{row['oldest_requested_at']:%F %T} UTC")
-                    for row in status.person_syncs
-                ),
-            )
-        )
-    if status.person_api:
-        names = ("calls", "succeeded", "rate_limited", "failed")
-        console.print(
-            _table(
-                "Person API, last 5 minutes",
-                ("company", *(name.replace("_", " ") for name in names)),
-                ((row["company_key"], *(str(row[name]) for name in names)) for row in status.person_api),
-            )
-        )
-    if status.last_applied_at is not None:
-        console.print(f"last applied: {status.last_applied_at:%F %T} UTC")
 
 
 def _console() -> Console:
@@ -115,7 +80,3 @@ def _table(title: str, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]
     for row in rows:
         table.add_row(*map(str, row))
     return table
-
-
-def _or_dash(value: int | None) -> str:
-    return "-" if value is None else str(value)

@@ -12,6 +12,7 @@ from typing import Any, Self
 import structlog
 
 from runtime import metrics
+from runtime.certificates import show_expiry
 from runtime.settings import PREFIX, Settings
 from runtime.tls import check_ca_file, load_certificate
 from schemas.errors import ConfigurationError
@@ -93,6 +94,7 @@ class Certificate:
 
     def _load(self) -> None:
         load_certificate(self.context, self._certificate_file, self._key_file)
+        show_expiry("ingest", self._certificate_file)
         if self._client_ca_file is not None:
             # It adds those that are new; one that was taken out is trusted until the next start.
             self.context.load_verify_locations(check_ca_file(self._client_ca_file))

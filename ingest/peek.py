@@ -3,17 +3,15 @@
 Nothing is refused for what is found here: a body that cannot be read is acknowledged too, and goes to quarantine.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from schemas.callbacks.types import known_type
+from schemas.values import loggable
 
 _BOM = b"\xef\xbb\xbf"
-_WORD = re.compile(r"(?!\d{7,15}$)[A-Za-z0-9_.:-]{1,64}")
-"""What an id looks like, and no phone number does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ def peek(body: bytes, content_encoding: str = "") -> Peek:
     if not isinstance(document, dict):
         return Peek()
     # `callback_type` replaced `event_type`; older bodies have only that.
-    return Peek(_type(document.get("callback_type") or document.get("event_type")), _word(document.get("event_id")))
+    return Peek(_type(document.get("callback_type") or document.get("event_type")), loggable(document.get("event_id")))
 
 
 def _is_compressed(content_encoding: str) -> bool:
@@ -61,11 +59,6 @@ def _is_compressed(content_encoding: str) -> bool:
 
 def _type(value: Any) -> str:
     return value if isinstance(value, str) and known_type(value) else ""
-
-
-def _word(value: Any) -> str:
-    """Return a value that is safe to log as it is, else an empty text."""
-    return value if isinstance(value, str) and _WORD.fullmatch(value) else ""
 
 
 def _why(text: bytes, error: orjson.JSONDecodeError) -> str:

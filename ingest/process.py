@@ -10,13 +10,15 @@ from ingest.certificate import Certificate
 from ingest.connections import affordable
 from ingest.crm.intake import PATHS, CrmIntake
 from ingest.crm.tokens import Tokens
-from ingest.endpoints import Endpoints
+from ingest.endpoints import PREFIX, Endpoints
 from ingest.listener import CallbackServer, Handler
 from ingest.publisher import Publisher
 from ingest.server import CallbackHandler
 from runtime.admin import create_admin_app, start_site
+from runtime.certificates import show_expiry_of_clients
 from runtime.companies import Companies
 from runtime.settings import Settings
+from runtime.tracing import current
 
 log = structlog.get_logger()
 
@@ -38,6 +40,7 @@ async def serve(settings: Settings, companies: Companies, stop: asyncio.Event, *
     `reuse_port` lets several processes listen on the same port. Raises ConfigurationError when a port cannot be had, or
     a certificate cannot be used.
     """
+    show_expiry_of_clients(settings, database=False)
     endpoints = Endpoints(companies)
     publisher = Publisher(settings, [company.company_key for company in companies.companies])
     handler = CallbackHandler(settings, endpoints, publisher)
@@ -45,7 +48,7 @@ async def serve(settings: Settings, companies: Companies, stop: asyncio.Event, *
     crm = CrmIntake(settings, tokens, endpoints, handler) if tokens else None
     certificate = Certificate.of(settings)
     server = CallbackServer(
-        _by_path(handler, crm),
+        current().serving(_by_path(handler, crm), _route_of, trust_caller=settings.ingest_trusted_proxies > 0),
         handler.answer_broken,
         affordable(settings.ingest_max_connections),
         certificate.admits if certificate else None,
@@ -56,7 +59,7 @@ async def serve(settings: Settings, companies: Companies, stop: asyncio.Event, *
         # The CRM's connection does not count: callbacks are to come here all the same.
         return "draining" if stop.is_set() else publisher.problem()
 
-    admin = web.AppRunner(create_admin_app(ready), access_log=None, shutdown_timeout=_LAST_WRITES_SECONDS)
+    admin = web.AppRunner(create_admin_app("ingest", ready), access_log=None, shutdown_timeout=_LAST_WRITES_SECONDS)
     publishing = [asyncio.create_task(item.run()) for item in (publisher, crm) if item]
     renewing = [asyncio.create_task(certificate.keep_current())] if certificate else []
     try:
@@ -94,6 +97,13 @@ def _by_path(callbacks: CallbackHandler, crm: CrmIntake | None) -> Handler:
     if crm is None:
         return callbacks
     return lambda request: crm(request) if request.path in PATHS else callbacks(request)
+
+
+def _route_of(path: str) -> str:
+    """Return what a path is called where its key must not be told."""
+    if path.startswith(PREFIX):
+        return f"{PREFIX}{{endpoint_key}}"
+    return path if path in PATHS else "other"
 
 
 async def _until_stopped(stop: asyncio.Event, publishing: list[asyncio.Task[None]]) -> None:

@@ -16,7 +16,7 @@ from ingest.groups import Answer, Group, Groups, Waiting
 from ingest.ids import uuid7
 from ingest.session import until_first_ends, watch_blocked
 from ingest.wake import Wake
-from runtime import metrics
+from runtime import metrics, tracing
 from runtime.amqp import BROKER_ERRORS, keep_connected
 from runtime.lifecycle import wait_or_stop
 from runtime.settings import Settings
@@ -116,7 +116,8 @@ class Publisher:
         exchange = await CallbackExchange.open(connection, self._terms, self._health)
         # Only a confirm proves that the broker takes publishes: when it is short of memory or disk it lets a new
         # connection declare, and says that it is blocked after the first publish. An empty message does.
-        await exchange.publish(self._home, ())
+        with tracing.current().untraced():
+            await exchange.publish(self._home, ())
         self._health.connected()
         await until_first_ends(
             self._health,
@@ -134,7 +135,8 @@ class Publisher:
             for lane in self._groups.lanes:
                 quiet = draining or self._loop.time() - lane.acknowledged_at >= _QUIET_SECONDS
                 if quiet and lane.acknowledged > lane.reported:
-                    await exchange.publish(lane, ())
+                    with tracing.current().untraced():
+                        await exchange.publish(lane, ())
             if draining and not self.unreported():
                 self._finished.set()
                 return
@@ -158,8 +160,11 @@ class Publisher:
                 self._deadlines.forget_answered()
 
     async def _publish_group(self, exchange: CallbackExchange, group: Group) -> None:
+        callbacks = tuple(waiting.callback for waiting in group.waiting)
+        carriers = (callback.headers for callback in callbacks)
         try:
-            result = await exchange.publish(group.lane, tuple(waiting.callback for waiting in group.waiting))
+            with tracing.current().caused_by("publish callbacks", carriers, callbacks=len(callbacks)):
+                result = await exchange.publish(group.lane, callbacks)
         except PublishError:
             group.refuse(UNROUTABLE)
             raise

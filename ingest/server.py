@@ -25,7 +25,7 @@ from ingest.publisher import Publisher
 from ingest.refusal_log import RefusalLog
 from ingest.responses import refuse, respond
 from ingest.source_ip import Source, find_source
-from runtime import metrics
+from runtime import metrics, tracing
 from runtime.settings import Settings
 from schemas.broker_message import ReceivedCallback
 
@@ -50,7 +50,8 @@ class CallbackHandler:
         self._pending = Pending(settings.ingest_max_pending_callbacks, settings.ingest_max_pending_bytes)
         self._refusals = RefusalLog()
         self._admitted: dict[tuple[str, str, str | None, tuple[str, ...]], tuple[Source, Endpoint]] = {}
-        self._debug = settings.log_level == "DEBUG"
+        self._keep = tracing.current().carrying(worth_keeping)
+        self._tells_each = settings.log_level == "DEBUG" or tracing.current().is_on
         self._loop = asyncio.get_running_loop()
         self._in_flight = 0
         self._idle = asyncio.Event()
@@ -141,7 +142,7 @@ class CallbackHandler:
                 source_ip=source.text,
                 method=request.method,
                 endpoint=endpoint.name,
-                headers=worth_keeping(request.headers.items()),
+                headers=self._keep(request.headers.items()),
             )
             answer = await self._publisher.submit(endpoint.company_key, callback, deadline)
             if isinstance(answer, Receipt):
@@ -153,20 +154,22 @@ class CallbackHandler:
         unreadable = why_unreadable(callback.body, encoding)
         if unreadable:
             metrics.INGEST_UNREADABLE.labels(endpoint.company_key, unreadable).inc()
-        if self._debug:
+        if self._tells_each:
             seen = peek(callback.body, encoding)
-            log.debug(
-                "ingest.accepted",
-                company_key=endpoint.company_key,
-                endpoint=endpoint.name,
-                callback_type=seen.callback_type,
-                event_id=seen.event_id,
-                unreadable=unreadable,
-                receipt=str(receipt),
-            )
+            told = {
+                "company_key": endpoint.company_key,
+                "endpoint": endpoint.name,
+                "callback_type": seen.callback_type,
+                "event_id": seen.event_id,
+                "unreadable": unreadable or "",
+                "receipt": str(receipt),
+            }
+            tracing.current().note(**told)
+            log.debug("ingest.accepted", **told)
 
     def _note_refused(self, request: web.BaseRequest, company_key: str, source: Source, refusal: Refusal) -> None:
         metrics.INGEST_ANSWERS.labels(company_key, str(refusal.status), refusal.reason).inc()
+        tracing.current().note(company_key=company_key, reason=refusal.reason)
         example = {"source": source.text, "company_key": company_key}
         if refusal in (UNCONFIGURED, UNCONFIGURED_SOURCE):
             metrics.INGEST_UNCONFIGURED.inc()

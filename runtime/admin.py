@@ -1,5 +1,6 @@
 """The admin listener of a process: /healthz, /readyz and /metrics, on a port of its own."""
 
+import errno
 import ssl
 from collections.abc import Awaitable, Callable
 
@@ -15,8 +16,8 @@ Readiness = Callable[[], Awaitable[str | None]]
 """Returns None when the process can do its work now, else what keeps it from that."""
 
 
-def create_admin_app(ready: Readiness) -> web.Application:
-    """Return the admin application. `/healthz` is 200 while the process lives; `/readyz` asks `ready`."""
+def create_admin_app(part: metrics.Part, ready: Readiness) -> web.Application:
+    """Return the admin application of a part. `/healthz` is 200 while the process lives; `/readyz` asks `ready`."""
 
     async def healthz(_request: web.Request) -> web.Response:
         return web.Response(text="alive\n")
@@ -26,7 +27,7 @@ def create_admin_app(ready: Readiness) -> web.Application:
         return web.Response(status=503, text=f"{problem}\n") if problem else web.Response(text="ready\n")
 
     async def show_metrics(request: web.Request) -> web.Response:
-        body, content_type = metrics.exposition(request.headers.get("Accept", ""))
+        body, content_type = metrics.exposition(part, request.headers.get("Accept", ""))
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     app = web.Application()
@@ -58,6 +59,8 @@ async def start_site(
     try:
         await site.start()
     except OSError as error:
-        raise ConfigurationError(f"{setting}: cannot listen on {host}:{port} ({error.strerror})") from error
+        remedy = "; choose another port, or 0 for a free one" if error.errno == errno.EADDRINUSE else ""
+        told = f"{setting}: cannot listen on {host}:{port} ({error.strerror}){remedy}"
+        raise ConfigurationError(told) from error
     address = runner.addresses[0]
     return int(address[1])

@@ -17,6 +17,7 @@ from aiormq.exceptions import AMQPError, ChannelAccessRefused, ChannelInvalidSta
 from yarl import URL
 
 from runtime import metrics
+from runtime.broker_trouble import broker_remedy
 from runtime.lifecycle import wait_or_stop
 from runtime.tls import describe_refusal
 from schemas.topology import Topology
@@ -73,12 +74,14 @@ async def keep_connected(
 
 
 def describe(error: BaseException) -> dict[str, str]:
-    """Return an error of the broker, and what caused it, as fields for a log line; never the body of a message."""
+    """Return an error of the broker, what caused it and what to do, as fields for a log line; no body of a message."""
     if refusal := describe_refusal(error):
         return {"error": type(error).__name__, "detail": refusal}
     fields = {"error": type(error).__name__, "detail": str(error)[:300]}
     if error.__cause__ is not None:
         fields["cause"] = f"{type(error.__cause__).__name__}: {error.__cause__}"[:300]
+    if remedy := broker_remedy(error):
+        fields["remedy"] = remedy
     return fields
 
 

@@ -5,16 +5,19 @@ Standard output stays free for what a command prints as its result.
 
 import logging
 import sys
+from collections.abc import Iterable
 from typing import Literal
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 
-def configure_logging(level: str, style: Literal["auto", "json", "console"], process: str) -> None:
+def configure_logging(
+    level: str, style: Literal["auto", "json", "console"], process: str, further: Iterable[Processor] = ()
+) -> None:
     """Set up structlog and the standard library's logging (of the libraries) to write alike.
 
-    `process` is added to every line (`ingest`, `apply`, ...).
+    `process` is added to every line (`ingest`, `apply`, ...), and what `further` processors add.
     """
     pretty = style == "console" or (style == "auto" and sys.stderr.isatty())
     shared: list[Processor] = [
@@ -22,6 +25,7 @@ def configure_logging(level: str, style: Literal["auto", "json", "console"], pro
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _add_process(process),
+        *further,
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -4,15 +4,12 @@ import asyncio
 import logging
 from datetime import UTC, datetime
 from importlib.resources import as_file, files
-from typing import TYPE_CHECKING
 
 from pogo_core.util import migrate as pogo
 from pogo_core.util import sql as pogo_sql
 
 from runtime.postgres import connect
-
-if TYPE_CHECKING:
-    import asyncpg
+from runtime.schema import check_schema
 
 _LOCK_KEY = 7_214_356_917_038
 """Any number will do, as long as all releases use the same."""
@@ -48,10 +45,10 @@ async def migrate(database_url: str) -> list[str]:
         await asyncio.wait_for(connection.close(), timeout=10)
 
 
-async def missing_migrations(connection: "asyncpg.Connection[asyncpg.Record]") -> list[str]:
-    """Return the migrations of this release that the database does not have; it may have newer ones."""
-    with as_file(files("schemas").joinpath("sql", "migrations")) as directory:
-        ours = {path.stem for path in directory.iterdir() if path.suffix == ".sql"}
-    table = await connection.fetchval("SELECT to_regclass('public._pogo_migration')")
-    applied = await pogo_sql.get_applied_migrations(connection, schema_name="public") if table else set()
-    return sorted(ours - applied)
+async def later_migrations(database_url: str) -> list[str]:
+    """Return the migrations of a migrated database that only a later release has. Raises what asyncpg raises."""
+    connection = await connect(database_url, "migrate")
+    try:
+        return await check_schema(connection)
+    finally:
+        await asyncio.wait_for(connection.close(), timeout=10)

@@ -16,6 +16,7 @@ from uuid import UUID
 import orjson
 
 from schemas.errors import MessageError
+from schemas.versions import check_version
 
 VERSION = 1
 CONTENT_TYPE = "application/vnd.vibes-pipeline.callbacks"
@@ -81,16 +82,13 @@ def encode(message: CallbackMessage) -> bytes:
 def decode(body: bytes) -> CallbackMessage:
     """Read what `encode` of this or a neighbouring release wrote; unknown envelope fields are ignored.
 
-    Raises MessageError `unreadable_envelope` or `unknown_version` when the message is not one of ours.
+    Raises LaterVersionError for one of a later release, and MessageError `unreadable_envelope` or `unknown_version`
+    when the message is not one of ours.
     """
     head, newline, bodies = body.partition(b"\n")
     try:
         envelope = orjson.loads(head)
-        version = envelope["version"]
-        if version != VERSION:
-            # A number and nothing else: what is no message of ours may hold anything.
-            told = version if isinstance(version, int) else type(version).__name__
-            raise MessageError("unknown_version", f"this release reads version {VERSION}, the message has {told}")
+        check_version(envelope["version"], VERSION)
         callbacks, end = _split(envelope["callbacks"], bodies)
         if not newline or end != len(bodies):
             raise MessageError("unreadable_envelope", "the bodies are not as long as the envelope says")

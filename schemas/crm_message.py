@@ -9,6 +9,7 @@ import orjson
 
 from schemas.crm_change import CrmChange
 from schemas.errors import MessageError
+from schemas.versions import check_version
 
 VERSION = 1
 CONTENT_TYPE = "application/vnd.vibes-pipeline.crm-changes+json"
@@ -53,15 +54,12 @@ def encode(message: CrmMessage) -> bytes:
 def decode(body: bytes) -> CrmMessage:
     """Read what `encode` of this or a neighbouring release wrote; unknown entries are ignored.
 
-    Raises MessageError `unreadable_crm_message` or `unknown_version` when the message is not one of ours.
+    Raises LaterVersionError for one of a later release, and MessageError `unreadable_crm_message` or `unknown_version`
+    when the message is not one of ours.
     """
     try:
         content = orjson.loads(body)
-        version = content["version"]
-        if version != VERSION:
-            # A number and nothing else: what is no message of ours may hold anything.
-            told = version if isinstance(version, int) else type(version).__name__
-            raise MessageError("unknown_version", f"this release reads version {VERSION}, the message has {told}")
+        check_version(content["version"], VERSION)
         return CrmMessage(
             message_id=UUID(content["message_id"]),
             company_key=str(content["company_key"]),

@@ -19,6 +19,10 @@ class MessageError(Exception):
         self.detail = detail
 
 
+class LaterVersionError(MessageError):
+    """A message that a later release wrote. Nothing is wrong with it: it is to be left to those who can read it."""
+
+
 class ServiceError(Exception):
     """A service the pipeline needs cannot do its part now; the work is kept and tried again."""
 

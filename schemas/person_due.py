@@ -10,6 +10,7 @@ from uuid import UUID
 import orjson
 
 from schemas.errors import MessageError
+from schemas.versions import check_version
 
 VERSION = 1
 CONTENT_TYPE = "application/json"
@@ -36,15 +37,15 @@ def encode(due: PersonDue) -> bytes:
 def decode(body: bytes) -> PersonDue:
     """Read what `encode` of this or a neighbouring release wrote; unknown fields are ignored.
 
-    Raises MessageError `unreadable_person_due` or `unknown_version` when the message is not one of ours.
+    Raises LaterVersionError for one of a later release, and MessageError `unreadable_person_due` or `unknown_version`
+    when the message is not one of ours.
     """
     try:
         content = orjson.loads(body)
-        version, company_key, person_uid = content["version"], content["company_key"], UUID(content["person_uid"])
+        check_version(content["version"], VERSION)
+        company_key, person_uid = content["company_key"], UUID(content["person_uid"])
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise MessageError("unreadable_person_due", type(error).__name__) from None
-    if version != VERSION:
-        raise MessageError("unknown_version", f"this release reads version {VERSION}")
     if not isinstance(company_key, str) or not company_key or "\0" in company_key:
         raise MessageError("unreadable_person_due", "company_key is not a text that names a company")
     return PersonDue(company_key, person_uid)

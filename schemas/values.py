@@ -14,6 +14,8 @@ _TIMESTAMP = re.compile(
 )
 _E164 = re.compile(r"\+[0-9]{5,15}")
 _DIGITS = re.compile(r"[0-9]{5,15}")
+_WORD = re.compile(r"(?!\d{7,15}$)[A-Za-z0-9_.:-]{1,64}")
+"""What an id looks like, and no phone number does."""
 
 
 def read_text(value: object) -> str | None:
@@ -23,6 +25,11 @@ def read_text(value: object) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return None
+
+
+def loggable(value: object) -> str:
+    """Return an id that may be logged as it is; an empty text for what does not look like one."""
+    return value if isinstance(value, str) and _WORD.fullmatch(value) else ""
 
 
 def read_object(value: object) -> dict[str, Any] | None:

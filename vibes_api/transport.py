@@ -157,6 +157,8 @@ class Transport:
                 timeout=aiohttp.ClientTimeout(total=self._options.timeout),
                 ssl=self._options.ssl_context or True,
                 middlewares=(_without_silent_resend,),
+                # For whoever traces the session: a name for the call, without the ids that are in its address.
+                trace_request_ctx=route.label,
             ) as response:
                 status = response.status
                 return RawAnswer(status, response.headers, await _bounded(response.content))

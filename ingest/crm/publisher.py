@@ -12,7 +12,7 @@ from ingest.broker_health import BrokerHealth
 from ingest.crm.verdicts import Parcel
 from ingest.exchange import why_not_confirmed
 from ingest.session import until_first_ends, watch_blocked
-from runtime import metrics
+from runtime import metrics, tracing
 from runtime.amqp import BROKER_ERRORS, declare, keep_connected
 from runtime.settings import Settings
 from schemas.crm_message import CONTENT_TYPE, ROUTING_KEY
@@ -29,6 +29,8 @@ class _Waiting:
 
     parcel: Parcel
     answer: asyncio.Future[Refusal | None]
+    carrier: tracing.Carrier
+    """Of the request that sent it."""
 
     def settle(self, answer: Refusal | None) -> None:
         if not self.answer.done():
@@ -72,7 +74,7 @@ class CrmPublisher:
         """
         if hopeless := self._health.hopeless(self._loop.time()):
             return hopeless
-        waiting = _Waiting(parcel, self._loop.create_future())
+        waiting = _Waiting(parcel, self._loop.create_future(), tracing.current().carried())
         self._waiting.put_nowait(waiting)
         try:
             async with asyncio.timeout(self._confirm_seconds):
@@ -117,7 +119,7 @@ class CrmPublisher:
             message_id=str(waiting.parcel.message_id),
         )
         try:
-            with self._health.publishing(self._loop.time()):
+            with self._health.publishing(self._loop.time()), tracing.current().continuing(waiting.carrier):
                 async with asyncio.timeout(self._confirm_seconds):
                     await exchange.publish(message, ROUTING_KEY, mandatory=True)
         except BROKER_ERRORS as error:

@@ -100,7 +100,9 @@ class World:
             self.proxies[link] = await asyncio.to_thread(TcpProxy.to(self._target(link)).start)
         for name in NAMES:
             self.parts[name] = self._part(name, name)
-        await asyncio.gather(*(self.start_part(name) for name in NAMES))
+        # Workers are not ready before the database has the schema they need.
+        wait = {name: name == "ingest" or not self.needs.migrations for name in NAMES}
+        await asyncio.gather(*(self.start_part(name, wait=wait[name]) for name in NAMES))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -141,9 +143,9 @@ class World:
         """Return the process ids of a part, a supervisor's first."""
         return self.parts[name].pids()
 
-    async def start_part(self, name: str) -> None:
-        """Start a part (again) and wait until it is ready. Raises ServiceError."""
-        await asyncio.to_thread(self.parts[name].start)
+    async def start_part(self, name: str, *, wait: bool = True) -> None:
+        """Start a part (again) and, unless told otherwise, wait until it is ready. Raises ServiceError."""
+        await asyncio.to_thread(self.parts[name].start, wait=wait)
 
     async def stop_part(self, name: str) -> None:
         """SIGTERM; wait for the end of the drain. Raises ServiceError if there is none."""

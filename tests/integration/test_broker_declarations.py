@@ -39,9 +39,9 @@ async def test_a_user_who_may_not_declare_is_told_what_is_missing_and_goes_on_on
         await ingest.logged("broker.disconnected")
         assert "run `vibes-pipeline declare`" in ingest.events("broker.disconnected")[0]["detail"]
 
+        before = len(ingest.events("broker.connected"))
         await declare_as(users["declare"].at(own_rabbitmq.amqp_url))
 
-        before = len(ingest.events("broker.connected"))
         await eventually(lambda: len(ingest.events("broker.connected")) > before, "ingest has tried again")
     await declare_as(confined)
 

@@ -5,6 +5,7 @@ import ssl
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from tests.support.certificates import Files
 from tests.support.ingest import KEY, VIBES, Ingest, eventually, ingest_process
 
 CA, CLIENTS, STRANGERS = trustme.CA(), trustme.CA(), trustme.CA()
+LATER = datetime(2040, 1, 1, tzinfo=UTC)
+ENDS = 'vibes_tls_certificate_expiry_timestamp_seconds{file_of="ingest"}'
 VIBES_NAME = "catapult-app.vibescm.com"
 COMPANIES_EXAMPLE = Path(__file__).parents[2] / "deploy" / "companies.example.toml"
 
@@ -84,13 +87,15 @@ async def test_a_renewed_certificate_is_shown_and_no_open_connection_is_lost(amq
         calling = asyncio.create_task(keep_calling())
         before = await serial(ingest)
         # First the certificate without its key: a moment there is with every tool that renews.
-        renewed = CA.issue_cert("127.0.0.1")
+        renewed = CA.issue_cert("127.0.0.1", not_after=LATER)
         shown.certificate.write_bytes(renewed.cert_chain_pems[0].bytes())
         await eventually(lambda: logged(ingest, "ingest.certificate_kept"), "the half-written pair is noticed")
         assert await serial(ingest) == before
+        assert (await ingest.metrics())[ENDS] != LATER.timestamp()
         shown.key.write_bytes(renewed.private_key_pem.bytes())
         await eventually(lambda: logged(ingest, "ingest.certificate_renewed"), "the pair is taken")
         assert await serial(ingest) != before
+        assert (await ingest.metrics())[ENDS] == LATER.timestamp()
 
         count = len(answers)
         await eventually(lambda: len(answers) > count + 5, "the old connection goes on")

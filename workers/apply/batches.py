@@ -1,14 +1,14 @@
 """What goes into one batch, and when it is closed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from aio_pika.abc import AbstractIncomingMessage
 
 from runtime.settings import Settings
 from schemas.broker_message import CallbackMessage, decode
-from schemas.errors import MessageError
+from schemas.errors import LaterVersionError, MessageError
 
 Message = TypeVar("Message")
 
@@ -56,11 +56,14 @@ class Batch(Generic[Message]):
     bytes: int = 0
     is_suspect: bool = False
     """Whether it is a message alone that may be what crashes its workers."""
+    carriers: list[Mapping[str, Any]] = field(default_factory=list)
+    """The headers of its messages, which tell what they are part of."""
     _last: AbstractIncomingMessage | None = None
 
     def add(self, incoming: AbstractIncomingMessage) -> None:
         """Take a message in."""
         self._last = incoming
+        self.carriers.append(incoming.headers)
         self.is_suspect = is_suspect(incoming)
         self.bytes += len(incoming.body)
         try:
@@ -70,6 +73,11 @@ class Batch(Generic[Message]):
         else:
             self.messages.append(message)
             self.items += self.content.count(message)
+
+    @property
+    def later(self) -> int:
+        """How many of its messages a later release wrote."""
+        return sum(isinstance(problem, LaterVersionError) for _, problem in self.unreadable)
 
     async def ack(self) -> None:
         """Ack all its messages at once: batches are settled in the order of delivery."""

@@ -5,14 +5,16 @@ import time
 from datetime import UTC, datetime
 from functools import partial
 
+import structlog
 from aio_pika.abc import AbstractConnection
 
-from runtime import metrics
+from runtime import metrics, tracing
 from runtime.companies import Companies
 from runtime.postgres import Pool
 from runtime.settings import Settings
 from schemas.broker_message import CallbackMessage
 from schemas.topology import Queue
+from schemas.values import loggable
 from workers.apply.batches import CALLBACKS, Batch, limits_of
 from workers.apply.blame import blames_us
 from workers.apply.dead_letters import set_aside_undeliverable, set_aside_unreadable
@@ -25,6 +27,9 @@ from workers.apply.reading import ReadCallback, ReadMessage, countries, read_mes
 from workers.apply.settle import rehearse, settle
 from workers.apply.storm import Case, StormGuard
 from workers.apply.transaction import Settled
+from workers.apply.unapplied import Unapplied
+
+log = structlog.get_logger()
 
 BATCHES_AT_ONCE = 2
 """Of one queue: Postgres works on one while the other is read, folded and put into arguments."""
@@ -54,6 +59,8 @@ class ApplyConsumer:
         self._stop = stop
         self._limits = limits_of(settings)
         self._in_flight = InFlight()
+        self._tells_each = settings.log_level == "DEBUG"
+        self.unapplied = Unapplied()
 
     async def run(self, connection: AbstractConnection) -> None:
         """Consume until stopped, finish what was delivered already, and return.
@@ -64,6 +71,7 @@ class ApplyConsumer:
         """
         await wait_for_postgres(self._pool, self._stop)
         await self._guard.wait_for_calm(self._stop)
+        self.unapplied.take_again()
         prefetch = self._settings.apply_prefetch_messages
         async with open_inbox(connection, self._settings.topology, self._queue, prefetch, self._stop) as inbox:
             pipeline = Pipeline(self._settle, BATCHES_AT_ONCE)
@@ -75,6 +83,14 @@ class ApplyConsumer:
         return batch
 
     async def _settle(self, batch: Batch[CallbackMessage]) -> None:
+        with (
+            tracing.current().caused_by("apply callbacks", batch.carriers, callbacks=batch.items),
+            self.unapplied.batch(batch.messages),
+        ):
+            await self._apply(batch)
+
+    async def _apply(self, batch: Batch[CallbackMessage]) -> None:
+        self._guard.refuse_later(batch.later)
         messages = await self._read(batch)
         case = self._case(batch, messages)
         started = time.monotonic()
@@ -93,6 +109,8 @@ class ApplyConsumer:
             settled = await until_done(apply, self._stop)
         self._due.publish(settled.due)
         _measure(messages, settled, time.monotonic() - started)
+        if self._tells_each:
+            _tell_each(messages, settled)
         case.settled()
 
     async def _read(self, batch: Batch[CallbackMessage]) -> list[ReadMessage]:
@@ -136,6 +154,20 @@ class DeadLetterConsumer:
 def _is_our_fault(callback: ReadCallback) -> bool:
     received, problem = callback.received, callback.problem
     return problem is not None and blames_us(problem, received.body, received.headers.get("content-encoding"))
+
+
+def _tell_each(messages: list[ReadMessage], settled: Settled) -> None:
+    for callback in (each for message in messages for each in message.callbacks):
+        message_id, position = callback.receipt
+        outcome = settled.outcomes.get(callback.receipt)
+        log.debug(
+            "apply.settled",
+            company_key=callback.company_key,
+            callback_type=callback.event.callback_type.value if callback.event else "",
+            event_id=loggable(callback.event.event_id) if callback.event else "",
+            outcome=outcome.name.lower() if outcome else "redelivered",
+            receipt=f"{message_id}/{position}",
+        )
 
 
 def _measure(messages: list[ReadMessage], settled: Settled, seconds: float) -> None:

@@ -8,7 +8,7 @@ from itertools import chain
 
 from aio_pika.abc import AbstractConnection
 
-from runtime import metrics
+from runtime import metrics, tracing
 from runtime.companies import Companies
 from runtime.postgres import Pool
 from runtime.settings import Settings
@@ -46,9 +46,11 @@ class CrmConsumer:
         limits = limits_of(self._settings)
         async with open_inbox(connection, topology, topology.crm_changes, prefetch, self._stop) as inbox:
             while (batch := await inbox.next_batch(limits, CRM_CHANGES)) is not None:
-                await self._deal_with(batch)
+                with tracing.current().caused_by("apply crm changes", batch.carriers, changes=batch.items):
+                    await self._deal_with(batch)
 
     async def _deal_with(self, batch: Batch[ReadChanges]) -> None:
+        self._guard.refuse_later(batch.later)
         changes = list(chain.from_iterable(message.changes for message in batch.messages))
         case = self._case(batch, changes)
         await until_done(partial(set_aside_unreadable, self._pool, batch.unreadable), self._stop)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
+from runtime import metrics
 from runtime.companies import Companies
 from runtime.postgres import Connection, Pool, statement
 from schemas.errors import MessageError
@@ -25,6 +26,9 @@ class ChangeOutcome(Enum):
 
 
 Outcomes = dict[ReadChange, ChangeOutcome]
+
+_STAGE = "crm"
+"""Where changes that were set aside come from, as dead letters say."""
 
 
 async def settle_changes(
@@ -74,7 +78,10 @@ async def _settle(
     pool: Pool, changes: Sequence[ReadChange], companies: Companies, set_aside: Mapping[ReadChange, MessageError]
 ) -> Outcomes:
     async with pool.acquire() as connection, connection.transaction():
-        return await store_or_set_aside(connection, changes, companies, set_aside)
+        outcomes = await store_or_set_aside(connection, changes, companies, set_aside)
+    for change, problem in set_aside.items():
+        metrics.DEAD_LETTERS.labels(change.company_key, _STAGE, problem.reason).inc()
+    return outcomes
 
 
 async def store_or_set_aside(
@@ -119,7 +126,7 @@ def _dead_letter_row(change: ReadChange, problem: MessageError) -> tuple[Any, ..
     return (
         change.company_key,
         "dead_lettered",
-        "crm",
+        _STAGE,
         problem.reason,
         problem.detail or None,
         written_form(change.change),

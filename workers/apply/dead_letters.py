@@ -7,6 +7,7 @@ from uuid import UUID
 import structlog
 from aio_pika.abc import AbstractIncomingMessage
 
+from runtime import metrics
 from runtime.companies import Companies
 from runtime.postgres import Pool, statement
 from schemas.broker_message import decode
@@ -33,6 +34,7 @@ async def set_aside_unreadable(pool: Pool, unreadable: Sequence[tuple[AbstractIn
     async with pool.acquire() as connection:
         await connection.execute(statement("insert_dead_letters"), *columns)
     for _, problem in unreadable:
+        metrics.DEAD_LETTERS.labels("", _stage(problem), problem.reason).inc()
         log.error("apply.unreadable_envelope", reason=problem.reason, detail=problem.detail)
 
 
@@ -59,6 +61,10 @@ def _read(read: Callable[[bytes], Message], incoming: AbstractIncomingMessage) -
         return None
 
 
+def _stage(problem: MessageError) -> str:
+    return "delivery" if problem.reason == "delivery_limit" else "decode"
+
+
 def _row(incoming: AbstractIncomingMessage, problem: MessageError) -> tuple[Any, ...]:
     try:
         message_id = UUID(incoming.message_id)
@@ -67,7 +73,7 @@ def _row(incoming: AbstractIncomingMessage, problem: MessageError) -> tuple[Any,
     return (
         None,
         "dead_lettered",
-        "delivery" if problem.reason == "delivery_limit" else "decode",
+        _stage(problem),
         problem.reason,
         problem.detail or None,
         incoming.body,

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import structlog
 from aio_pika.abc import AbstractConnection
 
+from runtime import tracing
 from runtime.amqp import BROKER_ERRORS, declare, keep_connected
 from runtime.settings import Settings
 from schemas.person_due import PersonDue
@@ -30,7 +31,7 @@ class DuePublisher:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._waiting: deque[PersonDue] = deque(maxlen=_MAX_WAITING)
+        self._waiting: deque[tuple[PersonDue, tracing.Carrier]] = deque(maxlen=_MAX_WAITING)
         self._wake = asyncio.Event()
         self._second = 0
         self._announced = 0
@@ -47,7 +48,8 @@ class DuePublisher:
 
     def publish(self, due: Sequence[PersonDue]) -> None:
         """Take over what is to be published; returns at once."""
-        self._waiting.extend(due)
+        carrier = tracing.current().carried()
+        self._waiting.extend((person, carrier) for person in due)
         self._announced += len(due)
         if due:
             self._wake.set()
@@ -71,7 +73,7 @@ class DuePublisher:
             while not (stop.is_set() and not self._waiting):
                 window = [self._waiting.popleft() for _ in range(min(WINDOW, len(self._waiting)))]
                 if window:
-                    await publish_due(exchange, window)
+                    await publish_due(exchange, [each for each, _ in window], carriers=[each for _, each in window])
                     continue
                 self._wake.clear()
                 waking = asyncio.ensure_future(self._wake.wait())

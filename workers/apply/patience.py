@@ -10,7 +10,8 @@ import structlog
 from runtime import metrics
 from runtime.lifecycle import wait_or_stop
 from runtime.postgres import POSTGRES_ERRORS, Pool, statement
-from runtime.tls import describe_refusal
+from runtime.postgres_trouble import postgres_trouble
+from runtime.schema import NotMigratedError, require_schema
 from schemas.errors import ServiceError
 
 log = structlog.get_logger()
@@ -36,11 +37,10 @@ async def until_done(
     while True:
         try:
             return await work()
-        except POSTGRES_ERRORS as error:
+        except (*POSTGRES_ERRORS, NotMigratedError) as error:
             kind = type(error).__name__
             metrics.APPLY_RETRIES.labels(kind).inc()
-            told = {"detail": refusal} if (refusal := describe_refusal(error)) else {}
-            log.warning("apply.postgres_unavailable", error=kind, retry_seconds=round(delay, 2), **told)
+            log.warning("apply.postgres_unavailable", retry_seconds=round(delay, 2), **postgres_trouble(error))
             if await wait_or_stop(stop, delay) or time.monotonic() - started > give_up_seconds:
                 raise ServiceError(f"Postgres does not take the work: {kind}") from error
             delay = min(delay * 2, _BACKOFF_SECONDS[1])
@@ -54,6 +54,7 @@ async def wait_for_postgres(pool: Pool, stop: asyncio.Event) -> None:
 
     async def probe() -> None:
         async with pool.acquire() as connection:
+            await require_schema(connection)
             trial = connection.transaction()
             await trial.start()
             try:

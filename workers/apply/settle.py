@@ -9,6 +9,7 @@ from uuid import UUID
 
 import structlog
 
+from runtime import metrics
 from runtime.companies import Companies
 from runtime.postgres import DATA_ERRORS, POSTGRES_ERRORS, Pool
 from schemas.errors import MessageError
@@ -132,7 +133,10 @@ async def _apply(
     while True:
         with suppress(AppliedElsewhereError):
             async with pool.acquire() as connection:
-                return await write_mirror(connection, company_keys, work)
+                settled = await write_mirror(connection, company_keys, work)
+            for labels, count in settled.set_aside.items():
+                metrics.DEAD_LETTERS.labels(*labels).inc(count)
+            return settled
 
 
 class _TrialPassed(Exception):  # noqa: N818 - not an error: it ends a trial's transaction without a trace

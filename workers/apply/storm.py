@@ -28,6 +28,10 @@ _TO_DO = (
     "back to the release before, deploy one that is mended, or mend the database; docs/dead-letters.md says more. To "
     "have dead letters all the same: VIBES_PIPELINE_APPLY_STORM_SHARE=1"
 )
+_TO_DO_LATER = (
+    "nothing is lost: the messages are back in the queue. Deploy the release that wrote them, or a later one, for "
+    "apply too; docs/upgrades.md says more"
+)
 
 
 class PoisonStormError(ServiceError):
@@ -113,13 +117,36 @@ class StormGuard:
         """Raise PoisonStormError, and begin the storm unless it rages, when a batch with so much poison makes one."""
         if not self._window.is_storm(items, poison):
             return
-        if self._calm.is_set():
-            self._trial = trial
-            self._calm.clear()
-            self._began.set()
-            metrics.APPLY_POISON_STORM.labels(self._what).set(1)
+        if self._begin(trial):
             log.error("apply.poison_storm", what=self._what, items=items, cannot_be_applied=poison, to_do=_TO_DO)
         raise PoisonStormError(f"poison storm: {poison} of {items} {self._what} cannot be applied, at least")
+
+    def refuse_later(self, messages: int) -> None:
+        """Raise PoisonStormError, and begin a storm, for messages of a later release, be it one.
+
+        This process will never read them, so only its end ends the storm. Where there are no storms (a share of 1) they
+        are set aside like any other that cannot be read.
+        """
+        if not messages or self._limits.share >= 1:
+            return
+        told = f"{messages} messages with {self._what}, at least, are of a later release"
+
+        async def never_over() -> None:
+            raise PoisonStormError(told)
+
+        if self._begin(never_over):
+            log.error("apply.later_messages", what=self._what, messages=messages, to_do=_TO_DO_LATER)
+        raise PoisonStormError(told)
+
+    def _begin(self, trial: Callable[[], Awaitable[None]]) -> bool:
+        """Begin a storm; False: one rages already."""
+        if not self._calm.is_set():
+            return False
+        self._trial = trial
+        self._calm.clear()
+        self._began.set()
+        metrics.APPLY_POISON_STORM.labels(self._what).set(1)
+        return True
 
     def settled(self, items: int, poison: int) -> None:
         """Take in what a batch has come to."""

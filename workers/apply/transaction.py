@@ -16,6 +16,7 @@ from schemas.callbacks.events import Event
 from schemas.callbacks.types import CallbackType
 from schemas.errors import MessageError
 from schemas.person_due import PersonDue
+from schemas.values import loggable
 from workers.apply.marks import Mark, mark_events
 from workers.apply.reading import Outcome, ReadCallback, ReadMessage, Receipt
 from workers.mirror import Mirror
@@ -54,6 +55,8 @@ class Settled:
     """Messages that had been dealt with before, and were skipped."""
     counts: Counter[tuple[str, Outcome]] = field(default_factory=Counter)
     """How many callbacks of each company came to each outcome."""
+    set_aside: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    """How many dead letters there are of each company, stage and reason."""
     due: list[PersonDue] = field(default_factory=list)
     """Persons put into the outbox, to be announced."""
 
@@ -93,9 +96,9 @@ async def apply_messages(
         marks = await mark_events(mirror.connection, [event for _, event, _ in claimed], companies)
         await _log_events(mirror, claimed, marks)
         facts += [event for (_, event, _), mark in zip(claimed, marks, strict=True) if mark is Mark.FACT]
-    await _set_aside(
-        mirror, [(callback, set_aside[callback.receipt]) for callback in callbacks if callback.receipt in set_aside]
-    )
+    problems = [(callback, set_aside[callback.receipt]) for callback in callbacks if callback.receipt in set_aside]
+    await _set_aside(mirror, problems)
+    settled.set_aside.update((callback.company_key, _stage(callback), problem.reason) for callback, problem in problems)
     await _record(mirror, fresh, settled)
     await _apply_events(mirror, facts, companies, settled, announce=announce)
     return settled
@@ -193,7 +196,7 @@ async def _apply_events(
     for company_key, told in sorted(by_company.items()):
         person_uids = await mirror.store(company_key, list(chain.from_iterable(event.facts for event in told)))
         subscribed = {
-            person_uids[fact.person]
+            person_uids[fact.person]: loggable(event.event_id)
             for event in told
             if event.callback_type is CallbackType.SUBSCRIPTION_ADDED
             for fact in event.facts
@@ -201,7 +204,10 @@ async def _apply_events(
         company = companies.get(company_key)
         if company is not None:
             room = max(0, announce - len(settled.due))
-            settled.due += await request_after_subscription(mirror.connection, company, subscribed, announce=room)
+            event_ids = {person_uid: event_id for person_uid, event_id in subscribed.items() if event_id}
+            settled.due += await request_after_subscription(
+                mirror.connection, company, subscribed, announce=room, event_ids=event_ids
+            )
 
 
 async def _log_events(
@@ -253,7 +259,7 @@ def _dead_letter_row(callback: ReadCallback, problem: MessageError) -> tuple[Any
     return (
         callback.company_key,
         "quarantined" if unread else "dead_lettered",
-        "decode" if unread else "apply",
+        _stage(callback),
         problem.reason,
         problem.detail or None,
         received.body,
@@ -266,6 +272,10 @@ def _dead_letter_row(callback: ReadCallback, problem: MessageError) -> tuple[Any
         orjson.dumps(received.headers).decode(),
         *callback.receipt,
     )
+
+
+def _stage(callback: ReadCallback) -> str:
+    return "decode" if callback.event is None else "apply"
 
 
 async def _record(mirror: Mirror, messages: Sequence[ReadMessage], settled: Settled) -> None:

@@ -132,7 +132,9 @@ class Attempt:
             connection, self._due, self._state, SYNCED, failure, self._company.sync.delay_seconds
         )
         if finished and self._state.external_person_id is None:
-            await request_writes_about(connection, self._company, [self._due.person_uid])
+            person_uid, event_id = self._due.person_uid, self._state.event_id
+            event_ids = {person_uid: event_id} if event_id else {}
+            await request_writes_about(connection, self._company, [person_uid], event_ids=event_ids)
 
     async def _bind(self, connection: Connection, person: PersonIdentity) -> None:
         if self._state.external_person_id is not None:

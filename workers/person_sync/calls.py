@@ -43,6 +43,16 @@ class CallRecorder:
             metrics.PERSON_API_CALLS.labels(company_key, call.route, status).inc()
             metrics.PERSON_API_SECONDS.labels(call.route).observe(call.latency_seconds)
             self._add(company_key, call)
+            subject = SUBJECT.get(None)
+            log.debug(
+                "person_api.called",
+                company_key=company_key,
+                person_uid=str(subject.person_uid) if subject else None,
+                route=call.route,
+                status=status,
+                attempt=call.attempt,
+                seconds=round(call.latency_seconds, 3),
+            )
 
         return observe
 

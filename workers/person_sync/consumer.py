@@ -10,10 +10,11 @@ from uuid import UUID
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 
+from runtime import metrics, tracing
 from runtime.amqp import declare
 from runtime.postgres import POSTGRES_ERRORS, Pool
 from runtime.settings import Settings
-from schemas.errors import MessageError, ServiceError
+from schemas.errors import LaterVersionError, MessageError, ServiceError
 from schemas.person_due import decode
 from schemas.topology import Queue
 from workers.person_sync import outbox
@@ -91,10 +92,14 @@ class _Consumer:
     async def _deal_with(self, message: AbstractIncomingMessage) -> None:
         try:
             due = decode(message.body)
+        except LaterVersionError as problem:
+            # It carries nothing that is not in the outbox: the sweep puts it on the queue again, as this release does.
+            log.warning("person_sync.left_to_the_sweep", reason=problem.reason, detail=problem.detail)
         except MessageError as problem:
             await self._set_aside(message, problem)
         else:
-            await self._settler.settle(due)
+            with tracing.current().caused_by("sync person", [message.headers], company_key=due.company_key):
+                await self._settler.settle(due)
         await message.ack()
 
     async def _set_aside(self, message: AbstractIncomingMessage, problem: MessageError) -> None:
@@ -103,6 +108,7 @@ class _Consumer:
         message_id = UUID(bytes=hashlib.sha256(message.body).digest()[:16])
         try:
             await outbox.set_aside(self._pool, message.body, message_id, problem)
+            metrics.DEAD_LETTERS.labels("", outbox.STAGE, problem.reason).inc()
         except POSTGRES_ERRORS as error:
             raise ServiceError(f"Postgres cannot take a dead letter now: {type(error).__name__}") from error
 

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, NoReturn
 from asyncpg.connect_utils import SessionAttribute
 
 from runtime.postgres import POSTGRES_ERRORS, connect
-from runtime.tls import describe_refusal
+from runtime.postgres_trouble import in_a_line, postgres_trouble
 from schemas.errors import ServiceError
 from schemas.person_due import PersonDue
 
@@ -62,8 +62,7 @@ async def open_locks(database_url: str) -> AsyncIterator["PersonLocks"]:
             server_settings=_SERVER_SETTINGS,
         )
     except POSTGRES_ERRORS as error:
-        why = describe_refusal(error) or type(error).__name__
-        raise ServiceError(f"no connection for the locks: {why}") from error
+        raise ServiceError(f"no connection for the locks: {in_a_line(postgres_trouble(error))}") from error
     locks = PersonLocks(connection)
     heartbeat = asyncio.ensure_future(locks.keep_alive())
     try:

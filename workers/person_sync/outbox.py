@@ -23,6 +23,8 @@ CONFLICT = "conflict"
 LOOK_AGAIN_SECONDS = 5.0
 """When the sweep looks after a person whose lock somebody else holds."""
 
+STAGE = "person-sync"
+"""Where messages of the queue that are none of ours were set aside, as dead letters say."""
 _WHOLE_MESSAGE = -1
 """Position of a dead letter that is a broker message as a whole."""
 
@@ -62,6 +64,7 @@ async def load(executor: Executor, due: PersonDue) -> SyncState | None:
         attempts=row["attempts"],
         due=row["due"],
         bulk=row["bulk"],
+        event_id=row["event_id"],
         external_person_id=row["record_id"],
         record=crm_record(row) if row["has_record"] else None,
         persons=tuple(known_person(row) for row in rows if row["person_id"] or row["person_key"]),
@@ -149,7 +152,7 @@ async def take_due(executor: Executor, limit: int, again_seconds: float, *, bulk
 
 async def set_aside(executor: Executor, body: bytes, message_id: UUID, problem: MessageError) -> None:
     """Keep a message of the queue that is none of ours."""
-    row = (None, "dead_lettered", "person-sync", problem.reason, problem.detail or None, body)
+    row = (None, "dead_lettered", STAGE, problem.reason, problem.detail or None, body)
     rest = (None, None, None, None, None, None, "{}", message_id, _WHOLE_MESSAGE)
     await executor.execute(statement("insert_dead_letters"), *([value] for value in (*row, *rest)))
 

@@ -11,11 +11,15 @@ from aiohttp import web
 
 from runtime.admin import create_admin_app, start_site
 from runtime.amqp import Session, keep_connected
+from runtime.certificates import show_expiry, show_expiry_of_clients
 from runtime.companies import Companies
 from runtime.lifecycle import run_and_drain, wait_or_stop
 from runtime.postgres import POSTGRES_ERRORS, Pool, create_pool
+from runtime.postgres_trouble import in_a_line, postgres_trouble
+from runtime.schema import NotMigratedError, require_schema
 from runtime.settings import PREFIX, Settings
 from schemas.errors import ServiceError
+from workers.measuring import measure_queues, measure_syncs, show_pool
 from workers.person_sync.accounts import Account, open_accounts
 from workers.person_sync.calls import CallRecorder
 from workers.person_sync.consumer import consume
@@ -41,12 +45,17 @@ async def serve(settings: Settings, companies: Companies, stop: asyncio.Event) -
     async with AsyncExitStack() as stack:
         pool = create_pool(settings.database_url.get_secret_value(), "person-sync", min_size=0, max_size=_MAX_POOL)
         await pool
+        show_pool(pool)
+        show_expiry_of_clients(settings)
+        for company in companies.companies:
+            if company.api_certificate_file is not None:
+                show_expiry(f"vibes_api/{company.company_key}", company.api_certificate_file)
         stack.push_async_callback(_close, pool)
         recorder = CallRecorder(pool)
         accounts = await stack.enter_async_context(open_accounts(companies, settings, pool, recorder))
         await stack.enter_async_context(recorder)
-        worker = _Worker(settings, pool, accounts, stop)
-        runner = web.AppRunner(create_admin_app(worker.ready), access_log=None)
+        worker = _Worker(settings, companies, pool, accounts, stop)
+        runner = web.AppRunner(create_admin_app("person-sync", worker.ready), access_log=None)
         stack.push_async_callback(runner.cleanup)
         port = await start_site(
             runner, settings.admin_host, settings.person_sync_admin_port, f"{PREFIX}PERSON_SYNC_ADMIN_PORT"
@@ -56,8 +65,16 @@ async def serve(settings: Settings, companies: Companies, stop: asyncio.Event) -
 
 
 class _Worker:
-    def __init__(self, settings: Settings, pool: Pool, accounts: Mapping[str, Account], stop: asyncio.Event) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        companies: Companies,
+        pool: Pool,
+        accounts: Mapping[str, Account],
+        stop: asyncio.Event,
+    ) -> None:
         self._settings = settings
+        self._companies = companies
         self._pool = pool
         self._accounts = accounts
         self._stop = stop
@@ -69,6 +86,8 @@ class _Worker:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keep_connected("consume", self._consume))
             tasks.create_task(self._keep_connected("publish", lambda broker: sweeper.run(broker, self._stop)))
+            tasks.create_task(measure_queues(self._settings, self._stop))
+            tasks.create_task(measure_syncs(self._pool, self._companies, self._stop))
 
     async def ready(self) -> str | None:
         """Return what keeps the process from its work, None when nothing does."""
@@ -76,10 +95,19 @@ class _Worker:
             return "draining"
         try:
             async with asyncio.timeout(_READY_SECONDS):
-                await self._pool.fetchval("SELECT true")
+                await require_schema(self._pool)
+        except NotMigratedError as error:
+            return str(error)
         except POSTGRES_ERRORS as error:
             return f"PostgreSQL does not answer ({type(error).__name__})"
         return None if self._consuming else "not consuming"
+
+    async def _check_schema(self) -> None:
+        """Raise ServiceError when the database is away, or not migrated."""
+        try:
+            await require_schema(self._pool)
+        except POSTGRES_ERRORS as error:
+            raise ServiceError(in_a_line(postgres_trouble(error))) from error
 
     async def _keep_connected(self, use: str, session: Session) -> None:
         await keep_connected(
@@ -93,6 +121,7 @@ class _Worker:
         while not (self._stop.is_set() or connection.is_closed):
             started = loop.time()
             try:
+                await self._check_schema()
                 async with open_locks(self._settings.database_url.get_secret_value()) as locks:
                     settler = Settler(self._pool, self._accounts, locks)
                     self._consuming = True

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from runtime import metrics
+from runtime import metrics, tracing
 from runtime.postgres import POSTGRES_ERRORS, Pool
 from schemas.errors import ServiceError
 from schemas.person_due import PersonDue
@@ -71,6 +71,7 @@ class Settler:
         if state is None or not state.due:
             return refusal
         SUBJECT.set(Subject(due.person_uid, self._locks, state.bulk))
+        _correlate(state.event_id)
         account = self._accounts.get(due.company_key)
         if account is None:
             await outbox.finish(self._pool, due, state, SYNCED, NO_CREDENTIALS)
@@ -80,3 +81,11 @@ class Settler:
         outcome = await attempt.run()
         metrics.PERSON_SYNC_OUTCOMES.labels(due.company_key, outcome).inc()
         return attempt.refusal
+
+
+def _correlate(event_id: str | None) -> None:
+    """Have every line that this task logs from here on, and its span, tell which event it follows from."""
+    structlog.contextvars.unbind_contextvars("event_id")
+    if event_id is not None:
+        structlog.contextvars.bind_contextvars(event_id=event_id)
+        tracing.current().note(event_id=event_id)

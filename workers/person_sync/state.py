@@ -54,6 +54,8 @@ class SyncState:
     attempts: int
     due: bool
     bulk: bool = False
+    event_id: str | None = None
+    """Which event it follows from, where one does."""
     external_person_id: str | None = field(repr=False, default=None)
     """The record of the CRM that is to be written; None: a person is to be read."""
     record: CrmRecord | None = None

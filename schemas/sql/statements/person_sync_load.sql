@@ -8,6 +8,7 @@ SELECT
     sync.attempts,
     sync.status = 'pending' OR (sync.status = 'postponed' AND sync.next_attempt_at <= now()) AS due,
     sync.bulk,
+    sync.event_id,
     sync.external_person_id AS record_id,
     crm.external_person_id IS NOT NULL AS has_record,
     crm.mdn AS crm_mdn,

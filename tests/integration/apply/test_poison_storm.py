@@ -9,6 +9,7 @@ from pathlib import Path
 
 import asyncpg
 
+from schemas.broker_message import encode
 from tests.integration.apply.test_process import groups, logged_events, wait_until_settled
 from tests.support.applying import message
 from tests.support.crm import change, crm_message
@@ -116,16 +117,29 @@ async def test_rubbish_stops_nobody_however_much_there_is(tmp_path: Path, databa
     assert outcomes == {"applied": 20, "duplicates": 0, "quarantined": 300, "dead_lettered": 0}
 
 
-async def test_messages_of_a_newer_release_wait_for_its_workers(
+async def test_a_message_of_a_later_release_waits_with_all_others_for_workers_who_can_read_it(
     tmp_path: Path, database_url: str, amqp_url: str
 ) -> None:
-    await publish(amqp_url, [b'{"version": 99}\n'] * 60)
-    settings = {"apply_batch_wait_seconds": 2}
-    async with part("apply", environment=environment_for(tmp_path, database_url, amqp_url, **settings)) as worker:
-        await worker.logged("apply.poison_storm")
+    ours, later = message(story(20)), encode(message(story(20, start=20))).replace(b'"version":1', b'"version":2', 1)
+    await publish(amqp_url, [later, ours])
+    environment = environment_for(tmp_path, database_url, amqp_url, apply_storm_trial_seconds=1)
+    async with part("apply", environment=environment) as old:
+        await old.logged("apply.later_messages")
+        await old.logged("apply.poison_storm_goes_on")
+        assert "docs/upgrades.md" in old.events("apply.later_messages")[0]["to_do"]
         await given_back(amqp_url)
-        assert await ready_messages(amqp_url, QUEUE) == 60
+        assert await ready_messages(amqp_url, QUEUE) == 2
     assert await dead_letters(database_url) == 0
+
+    # Who would rather have it set aside says so, and what is set aside can be replayed by the release that reads it.
+    async with part("apply", environment={**environment, "VIBES_PIPELINE_APPLY_STORM_SHARE": "1"}):
+        outcomes = await wait_until_settled(database_url, 20)
+
+        async def set_aside() -> bool:
+            return await dead_letters(database_url) == 1
+
+        await eventually(set_aside, "it is set aside")
+    assert outcomes == {"applied": 20, "duplicates": 0, "quarantined": 0, "dead_lettered": 0}
 
 
 async def test_changes_of_the_crm_have_a_storm_of_their_own(tmp_path: Path, database_url: str, amqp_url: str) -> None:

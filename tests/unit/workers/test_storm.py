@@ -65,6 +65,24 @@ async def test_a_batch_is_a_storm_as_soon_as_enough_of_it_is_refused() -> None:
         guard.refuse_while_raging()
 
 
+async def test_one_message_of_a_later_release_is_a_storm_that_no_trial_ends() -> None:
+    guard = StormGuard("callbacks", LIMITS)
+    guard.refuse_later(0)
+    assert guard.problem is None
+    with pytest.raises(PoisonStormError, match="later release"):
+        guard.refuse_later(1)
+    with pytest.raises(PoisonStormError):
+        guard.refuse_while_raging()
+    await guard._try()
+    assert guard.problem is not None
+
+
+async def test_who_wants_no_storms_has_messages_of_a_later_release_set_aside() -> None:
+    guard = StormGuard("callbacks", Limits(1.0, 50, 1000, 1.0))
+    guard.refuse_later(60)
+    assert guard.problem is None
+
+
 async def test_a_storm_is_over_when_a_trial_succeeds_and_the_window_begins_anew() -> None:
     mended = asyncio.Event()
     tried = 0
