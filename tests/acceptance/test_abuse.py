@@ -8,6 +8,7 @@ import pytest
 from tests.chaos.abuse.run import run
 
 VIBES_TIMEOUT_MS = 2_000.0
+pytestmark = pytest.mark.long  # it takes all of a small machine for half a minute
 
 
 @pytest.fixture(scope="module")

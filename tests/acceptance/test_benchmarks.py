@@ -95,6 +95,7 @@ def test_the_way_of_a_callback_is_measured_beside_what_it_is_compared_with(
     assert all(figure in printed for figure in told)
 
 
+@pytest.mark.long  # four workers have to take turns for a while
 def test_the_person_sync_benchmark_tells_rate_and_calls_of_a_fleet(
     postgres: PostgresServer, rabbitmq: Broker, tmp_path: Path
 ) -> None:
