@@ -14,10 +14,10 @@ import typer
 
 from cli.lazy import LazyGroup
 from cli.processes import run_part
-from cli.reports import gather_status
 from cli.services import why
-from cli.tables import as_json, print_audit, print_status
+from cli.tables import as_json, print_audit
 from runtime.companies import hash_endpoint_key
+from runtime.migrations import later_migrations
 from runtime.migrations import migrate as run_migrations
 from runtime.postgres import POSTGRES_ERRORS
 from runtime.settings import load_settings
@@ -73,11 +73,15 @@ def migrate() -> None:
     url = load_settings().database_url.get_secret_value()
     try:
         applied = asyncio.run(run_migrations(url))
+        later = asyncio.run(later_migrations(url))
     except POSTGRES_ERRORS as error:
         raise ServiceError(f"DATABASE_URL: the database cannot be migrated ({why(error)})") from error
     for name in applied:
         print(f"applied {name}")
-    print("the database is up to date")
+    if later:
+        print(f"the database is newer than this release: it has {', '.join(later)}")
+    else:
+        print("the database is up to date")
 
 
 @app.command()
@@ -90,13 +94,26 @@ def declare() -> None:
 
 
 @app.command()
-def status(json: Json = False) -> None:
-    """Show what was acknowledged, what became of it, and what is waiting."""
-    report = asyncio.run(gather_status(load_settings()))
-    if json:
-        print(as_json(report))
-    else:
-        print_status(report)
+def status(
+    json: Json = False,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", "-w", help="Again and again, until Ctrl-C; a line each time if not on a terminal."),
+    ] = False,
+    every: Annotated[float, typer.Option(metavar="SECONDS", min=0.2, help="How often --watch looks.")] = 2.0,
+    admin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL",
+            help="Admin address of a process to ask, such as http://ingest:9100; may be repeated. Without it, those of "
+            "this machine are asked.",
+        ),
+    ] = None,
+) -> None:
+    """Show what was acknowledged, what became of it, what is waiting, and what needs attention."""
+    from cli.status.command import run_status
+
+    run_status(admin or [], json=json, watch=watch, every_seconds=every)
 
 
 @app.command()
@@ -140,6 +157,17 @@ def audit(
     raise typer.Exit(0 if report.ok else 1)
 
 
+@app.command()
+def maintain(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
+    json: Json = False,
+) -> None:
+    """Make partitions ahead of time, and remove what is older than the settings say. To be run daily."""
+    from cli.maintain import run_maintain
+
+    raise typer.Exit(0 if run_maintain(dry_run=dry_run, json=json) else 1)
+
+
 @app.command("endpoint-key")
 def endpoint_key() -> None:
     """Make a key for a callback URL, and what the companies file holds of it."""
@@ -157,14 +185,72 @@ def crm_token() -> None:
 
 
 @app.command()
+def export(
+    directory: Annotated[
+        Path,
+        typer.Argument(metavar="DIRECTORY", help="A directory that is empty, not there yet, or an export of before."),
+    ],
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DATASET", help="Only this: events, or a view of schema analytics; may be repeated."),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="DAY", help="Only days from then on, in UTC: 2024-03-01, 7d, 4w.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="DAY", help="Only days before.")] = None,
+    company: Annotated[str | None, typer.Option(help="Only this company, by its company_key.")] = None,
+    payloads: Annotated[
+        bool, typer.Option("--payloads", help="The events with their bodies, which hold numbers and names.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Write events and the analysts' views to Parquet, one directory a day; again, only the days that have changed.
+
+    Exit code 0: the directory shows what the database held when it began; 1: the database or the disk failed, and what
+    was exported before is as it was; 2: wrong use, nothing was written.
+    """
+    from cli.export.command import export as run_export
+
+    run_export(directory, only, since, until, company, payloads=payloads, json=json)
+
+
+@app.command()
 def simulate(
-    config: Annotated[Path, typer.Option(help="TOML file with the companies to simulate.", dir_okay=False)],
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file with the companies to simulate.", dir_okay=False)
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = 8090,
     seed: Annotated[int, typer.Option(help="The same seed sends the same events.")] = 1,
     rate_limit: Annotated[int, typer.Option(help="Requests a second for each company; above it 429.", min=1)] = 100,
+    history: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LENGTH",
+            help="Instead, fill DATABASE_URL with so long a history of made-up people, such as 365d, and check it.",
+        ),
+    ] = None,
+    events: Annotated[int, typer.Option(help="How many events the history has.")] = 1_000_000,
+    company: Annotated[
+        str | None, typer.Option(help="The company_key the history is told of; it must not have callbacks yet.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="DAY", help="When the history ends; by default today, 00:00 UTC.")
+    ] = None,
+    ledger: Annotated[
+        Path | None, typer.Option(help="Write what the history told to this file, as NDJSON.", dir_okay=False)
+    ] = None,
+    json: Json = False,
 ) -> None:
-    """Run a stand-in for Vibes: its Person API, and a sender of callbacks."""
+    """Run a stand-in for Vibes: its Person API, and a sender of callbacks. Or make up a history."""
+    if history is not None:
+        from cli.history.command import run_history
+
+        if company is None:
+            raise ConfigurationError("--company: name the company the history is told of, such as --company demo")
+        raise typer.Exit(0 if run_history(history, events, company, until, seed, ledger, json=json) else 1)
+    if config is None:
+        raise ConfigurationError("--config: name a TOML file with the companies to simulate; or give --history")
     from cli.simulate import run_simulator
 
     run_simulator(config, host, port, seed, rate_limit)
