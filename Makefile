@@ -4,9 +4,9 @@ SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: setup demo up bench bench-report chaos test lint types imports audit-dependencies pytest lock clean help
+.PHONY: setup demo up bench bench-report dashboard-picture chaos test lint types imports audit-dependencies pytest lock clean help
 
-setup: ## install what is missing: .venv from the lock, RabbitMQ and wrk from the system's packages
+setup: ## install what is missing: .venv from the lock, RabbitMQ, wrk and Prometheus from the system's packages
 	@deploy/local/setup.sh
 
 demo: setup ## run the whole pipeline against the simulator and check that no event was lost
@@ -20,6 +20,9 @@ bench: setup ## measure the pipeline, into .run/bench.json (QUICK=1: roughly, in
 
 bench-report: setup ## put the figures of the last whole make bench, and pictures of them, into docs/
 	@$(BIN)/python -m benchmarks.report
+
+dashboard-picture: setup ## draw docs/operations/dashboard.png from a real run
+	@$(BIN)/python -m tests.support.draw_dashboard
 
 chaos: setup ## break everything that can break, and account for every callback, into .run/chaos.json (QUICK=1: a few faults)
 	@$(if $(QUICK),,$(BIN)/pytest --quiet -m long)

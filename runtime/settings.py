@@ -270,6 +270,34 @@ class Settings(BaseSettings):
         30.0, gt=0, le=600, description="Most time all tries of one call take together.", examples=["30"]
     )
 
+    keep_bodies_days: int | None = Field(
+        None,
+        ge=31,
+        description="`maintain` removes bodies from the log, outcomes and settled dead letters when their whole month "
+        "is older; opt-ins, opt-outs and what current state is made of stay. Not set: never.",
+        examples=["400"],
+    )
+    keep_evidence_days: int | None = Field(
+        None,
+        ge=31,
+        description="`maintain` drops what is left of a month of the log when all of it is older. Not set: never.",
+        examples=["2200"],
+    )
+    keep_ledger_days: int | None = Field(
+        None,
+        ge=31,
+        description="`maintain` forgets dedupe keys that are older: an event delivered again after that is logged "
+        "again. Not set: never.",
+        examples=["400"],
+    )
+    keep_api_calls_days: int | None = Field(
+        None,
+        ge=31,
+        description="`maintain` drops a month of the record of Person API calls when all of it is older. Not set: "
+        "never.",
+        examples=["400"],
+    )
+
     @model_validator(mode="after")
     def _check_tls(self) -> Self:
         for needs, needed in (
