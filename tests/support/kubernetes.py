@@ -29,18 +29,23 @@ Secrets = dict[str, dict[str, str]]
 
 @dataclass(frozen=True)
 class Pod:
-    """A pod of ours, as a Deployment or a Job makes it."""
+    """A pod of ours, as a Deployment, a Job or a CronJob makes it."""
 
     component: str
     owner: Manifest
 
     @property
+    def template(self) -> Manifest:
+        spec = self.owner["spec"]
+        return dict(spec["jobTemplate"]["spec"]["template"] if self.owner["kind"] == "CronJob" else spec["template"])
+
+    @property
     def labels(self) -> dict[str, str]:
-        return dict(self.owner["spec"]["template"]["metadata"]["labels"])
+        return dict(self.template["metadata"]["labels"])
 
     @property
     def spec(self) -> Manifest:
-        return dict(self.owner["spec"]["template"]["spec"])
+        return dict(self.template["spec"])
 
     @property
     def container(self) -> Manifest:
@@ -84,7 +89,7 @@ class Overlay:
     @property
     def pods(self) -> dict[str, Pod]:
         """Return our pods, by component."""
-        owners = [*self.all("Deployment").values(), *self.all("Job").values()]
+        owners = [each for kind in ("Deployment", "Job", "CronJob") for each in self.all(kind).values()]
         return {each["metadata"]["name"]: Pod(each["metadata"]["name"], each) for each in owners}
 
     def environment(self, pod: Pod) -> dict[str, str]:

@@ -26,7 +26,7 @@ VERSIONS = ("1.30", "1.37")
 KINDS: Mapping[str, tuple[str, ...]] = {
     "v1": ("Namespace", "ConfigMap", "Secret", "Service"),
     "apps/v1": ("Deployment",),
-    "batch/v1": ("Job",),
+    "batch/v1": ("Job", "CronJob"),
     "autoscaling/v2": ("HorizontalPodAutoscaler",),
     "policy/v1": ("PodDisruptionBudget",),
     "networking.k8s.io/v1": ("NetworkPolicy", "Ingress"),

@@ -26,6 +26,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 PARTS = {"ingest": "ingest_admin_port", "apply": "apply_admin_port", "person-sync": "person_sync_admin_port"}
 SCALED = ("apply", "person-sync")
+OBSERVABILITY = ("prometheus", "grafana-login", "grafana")
 LOOPBACK = "127.0.0.1"
 CONFIGURATION = "/etc/vibes-pipeline"
 VARIABLES = {"POSTGRES_PASSWORD": "pg", "RABBITMQ_PASSWORD": "mq", "CONFIG_DIR": "./deploy/compose/trial"}
@@ -93,9 +94,13 @@ def test_each_command_and_its_options_are_known_to_the_cli(name: str) -> None:
 
 
 def test_the_parts_of_the_pipeline_are_all_there() -> None:
-    assert set(SERVICES) == {"rabbitmq", "postgres", "migrate", *PARTS, "simulator"}
-    assert SERVICES["simulator"]["profiles"] == ["simulator"]
-    assert all("profiles" not in service for name, service in SERVICES.items() if name != "simulator")
+    of_a_profile = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
+    assert set(SERVICES) - set(of_a_profile) == {"rabbitmq", "postgres", "migrate", *PARTS}
+    assert of_a_profile == {
+        "simulator": ["simulator"],
+        "maintain": ["maintain"],
+        **{name: ["observability"] for name in OBSERVABILITY},
+    }
 
 
 # docker-compose.yml against the settings
@@ -113,7 +118,7 @@ def test_every_variable_with_our_prefix_is_a_setting(name: str) -> None:
     assert ours <= set(environment_names())
 
 
-@pytest.mark.parametrize("name", ["migrate", *PARTS])
+@pytest.mark.parametrize("name", ["migrate", "maintain", *PARTS])
 def test_the_urls_lead_to_the_services_with_their_own_passwords(name: str) -> None:
     ours, postgres, rabbitmq = (SERVICES[service]["environment"] for service in (name, "postgres", "rabbitmq"))
 
@@ -176,10 +181,27 @@ def test_the_database_is_migrated_before_anything_writes_to_it() -> None:
     assert "migrate" not in SERVICES["ingest"]["depends_on"], "ingest needs no database"
 
 
+def test_what_is_to_run_daily_runs_once_as_the_owner_of_the_tables() -> None:
+    daily = SERVICES["maintain"]
+    assert daily["restart"] == "no"
+    assert daily["environment"]["DATABASE_URL"] == SERVICES["migrate"]["environment"]["DATABASE_URL"]
+    assert not {"ports", "container_name"} & set(daily)
+
+
+@pytest.mark.parametrize("told_in", ["docker-compose.yml", "docs/retention.md", "docs/operations.md"])
+def test_the_line_for_cron_starts_that_service_once_a_day(told_in: str) -> None:
+    line = r"^[# ]*\d+ \d+ \* \* \* +cd \S+ && docker compose (run .*)$"
+    (words,) = (found.split() for found in re.findall(line, (ROOT / told_in).read_text(), re.MULTILINE))
+    assert words[-1] in SERVICES
+    # cron has no terminal, and starts nothing that somebody has stopped.
+    assert words == ["run", "--rm", "--no-deps", "-T", "maintain"]
+
+
 def test_each_variable_is_explained_at_the_head_of_the_file() -> None:
     head, body = COMPOSE_TEXT.split("\n\n", 1)
-    used = set(re.findall(r"\$\{(\w+)", body))
-    required = set(re.findall(r"\$\{(\w+):\?", body))
+    # With two dollars it is one of the container's.
+    used = set(re.findall(r"(?<!\$)\$\{(\w+)", body))
+    required = set(re.findall(r"(?<!\$)\$\{(\w+):\?", body))
     explained = dict(re.findall(r"^# ([A-Z_]+[A-Z]) {2,}(\w+)", head, re.MULTILINE))
 
     assert set(explained) == used
@@ -206,7 +228,7 @@ def test_files_that_are_mounted_exist() -> None:
     for service in SERVICES.values():
         for mount in service.get("volumes", []):
             if mount["type"] == "bind" and not mount["source"].startswith("$"):
-                assert (ROOT / mount["source"]).is_file()
+                assert (ROOT / mount["source"]).exists()
                 assert mount["read_only"] is True
 
 
@@ -223,7 +245,12 @@ def test_messages_and_rows_survive_the_containers() -> None:
         for mount in service.get("volumes", [])
         if mount["type"] == "volume"
     }
-    assert mounts == {"rabbitmq-data": "/var/lib/rabbitmq", "postgres-data": "/var/lib/postgresql"}
+    assert mounts == {
+        "rabbitmq-data": "/var/lib/rabbitmq",
+        "postgres-data": "/var/lib/postgresql",
+        "prometheus-data": "/prometheus",
+        "grafana-data": "/var/lib/grafana",
+    }
     assert set(COMPOSE["volumes"]) == set(mounts)
     assert SERVICES["rabbitmq"]["hostname"], "RabbitMQ keeps its data under the host's name"
     assert {"-cfsync=on", "-cfull_page_writes=on", "-csynchronous_commit=on"} <= set(SERVICES["postgres"]["command"])
@@ -233,7 +260,8 @@ def test_compose_itself_accepts_the_file() -> None:
     compose = compose_command()
     if compose is None:
         pytest.skip("neither `docker compose` nor docker-compose is installed here")
-    arguments = ["--file", str(ROOT / "docker-compose.yml"), "--profile", "simulator", "config", "--quiet"]
+    profiles = [word for name in ("simulator", "observability", "maintain") for word in ("--profile", name)]
+    arguments = ["--file", str(ROOT / "docker-compose.yml"), *profiles, "config", "--quiet"]
 
     accepted = subprocess.run(
         [*compose, *arguments], env=os.environ | VARIABLES, capture_output=True, text=True, check=False

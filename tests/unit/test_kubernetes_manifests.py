@@ -14,12 +14,25 @@ from cli.main import app
 from runtime.admin import create_admin_app
 from runtime.companies import load_companies
 from runtime.settings import PREFIX, Settings, environment_names, load_settings
-from tests.support.kubernetes import NAMESPACE, OVERLAYS, PARTS, Overlay, Pod, Secrets, make_secrets, overlay, selects
+from tests.support.kubernetes import (
+    DIRECTORY,
+    NAMESPACE,
+    OVERLAYS,
+    PARTS,
+    Overlay,
+    Pod,
+    Secrets,
+    make_secrets,
+    overlay,
+    selects,
+)
 
 ROOT = Path(__file__).parents[2]
 JOBS = ("migrate", "declare")
+DAILY = "maintain"
 FROM_OPERATORS = {("rabbitmq-tls", "ca.crt"), ("postgres-ca", "ca.crt")}
 """Files of secrets that cert-manager and CloudNativePG make."""
+DAY_SECONDS = 24 * 60 * 60
 AFTER_DRAIN_SECONDS = 10
 """What a process does after its drain is bounded by that."""
 MIB = 1024 * 1024
@@ -61,9 +74,10 @@ def settings_of(pod: Pod, rendered: Overlay, secrets: Secrets, directory: Path, 
 def test_the_parts_the_jobs_and_a_console_are_there(rendered: Overlay) -> None:
     assert set(rendered.all("Deployment")) == {*PARTS, "console"}
     assert set(rendered.all("Job")) == set(JOBS)
+    assert set(rendered.all("CronJob")) == {DAILY}
 
 
-@pytest.mark.parametrize("component", [*PARTS, *JOBS])
+@pytest.mark.parametrize("component", [*PARTS, *JOBS, DAILY])
 def test_each_pod_runs_a_command_that_the_cli_knows(rendered: Overlay, component: str) -> None:
     container = rendered.pods[component].container
     command, *arguments = container["args"]
@@ -80,7 +94,7 @@ def test_every_variable_is_a_setting_or_the_file_of_a_secret_one(rendered: Overl
         assert set(rendered.environment(pod)) <= known
 
 
-@pytest.mark.parametrize("component", [*PARTS, *JOBS, "console"])
+@pytest.mark.parametrize("component", [*PARTS, *JOBS, DAILY, "console"])
 def test_the_settings_and_secrets_of_each_pod_are_accepted(
     rendered: Overlay, component: str, secrets: Secrets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,7 +102,7 @@ def test_the_settings_and_secrets_of_each_pod_are_accepted(
 
     assert settings.drain_seconds == Settings.model_fields["drain_seconds"].default
     broker, database = settings.amqp_url.get_secret_value(), settings.database_url.get_secret_value()
-    if component != "migrate":
+    if component not in ("migrate", DAILY):
         assert broker.startswith("amqps://vibes-")
         assert "cafile=" in broker
     if component not in ("ingest", "declare"):
@@ -153,6 +167,36 @@ def test_prometheus_asks_the_admin_port_of_every_part(rendered: Overlay) -> None
     assert relabeling["targetLabel"] == "job"
     jobs = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
     assert {relabeling["replacement"].replace("$1", part) for part in PARTS} <= {job["job_name"] for job in jobs}
+
+
+# what is done daily
+
+
+def test_every_day_is_maintained_once_and_never_by_two_at_a_time(rendered: Overlay) -> None:
+    spec = rendered.one("CronJob", DAILY)["spec"]
+    assert re.fullmatch(r"[0-5]?\d ([01]?\d|2[0-3]) \* \* \*", spec["schedule"])
+    assert spec["timeZone"] == "Etc/UTC", "without one it would be that of the cluster"
+    assert spec["concurrencyPolicy"] == "Forbid"
+    assert "suspend" not in spec
+
+
+def test_one_that_hangs_is_ended_before_the_next_day_and_a_late_one_still_starts(rendered: Overlay) -> None:
+    spec = rendered.one("CronJob", DAILY)["spec"]
+    assert 3600 <= spec["jobTemplate"]["spec"]["activeDeadlineSeconds"] < DAY_SECONDS
+    assert 3600 <= spec["startingDeadlineSeconds"] < DAY_SECONDS
+
+
+def test_the_logs_of_its_last_tries_can_be_read_and_older_ones_go(rendered: Overlay) -> None:
+    spec = rendered.one("CronJob", DAILY)["spec"]
+    # A restarted container's job takes its pod, and the log, with it when it fails.
+    assert rendered.pods[DAILY].spec["restartPolicy"] == "Never"
+    assert 1 <= spec["jobTemplate"]["spec"]["backoffLimit"] <= 5
+    assert 1 <= spec["failedJobsHistoryLimit"] <= 7
+    assert 1 <= spec["successfulJobsHistoryLimit"] <= 7
+
+
+def test_who_maintains_is_the_owner_of_the_tables_who_migrates(rendered: Overlay) -> None:
+    assert rendered.pods[DAILY].files() == rendered.pods["migrate"].files()
 
 
 # the way in
@@ -225,6 +269,18 @@ def test_selectors_fit_the_pods_they_are_for_and_no_others(rendered: Overlay) ->
 # what a pod may do
 
 
+def test_all_pods_have_the_same_in_common_wherever_their_template_is(rendered: Overlay) -> None:
+    deployment, cronjob = (
+        yaml.safe_load((DIRECTORY / "base" / name).read_text()) for name in ("pod.yaml", "pod-of-cronjob.yaml")
+    )
+    assert cronjob["spec"]["jobTemplate"]["spec"]["template"] == deployment["spec"]["template"]
+    common = deployment["spec"]["template"]["spec"]
+    (container,) = common.pop("containers")
+    for pod in rendered.pods.values():
+        assert common.keys() <= pod.spec.keys()
+        assert container.keys() <= pod.container.keys()
+
+
 def test_pods_of_ours_can_do_little_beside_their_work(rendered: Overlay) -> None:
     user = re.search(r"^USER (\d+):(\d+)$", (ROOT / "deploy" / "Dockerfile").read_text(), re.MULTILINE)
     assert user
@@ -263,7 +319,9 @@ def test_passwords_of_the_api_are_where_they_are_needed_only(rendered: Overlay) 
 
 
 def test_no_two_processes_share_a_login(rendered: Overlay) -> None:
-    used = [each for pod in rendered.pods.values() for each in pod.files().values() if each not in FROM_OPERATORS]
+    # But for what changes the tables: that is their owner.
+    pods = [pod for name, pod in rendered.pods.items() if name != DAILY]
+    used = [each for pod in pods for each in pod.files().values() if each not in FROM_OPERATORS]
     assert len(used) == len(set(used))
     assert not [secret for secret, _ in rendered.pods["ingest"].files().values() if secret.startswith("database-")]
 

@@ -59,6 +59,7 @@ def test_each_pod_reaches_the_services_that_it_needs_and_no_other_pod(rendered: 
         "person-sync": {broker, database},
         "console": {broker, database},
         "migrate": {database},
+        "maintain": {database},
         "declare": {broker},
     }
 

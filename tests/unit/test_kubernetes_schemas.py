@@ -41,6 +41,8 @@ def test_every_manifest_fits_the_schema_of_its_kind(name: str) -> None:
     ("kind", "name", "path"),
     [
         ("Deployment", "ingest", ("spec", "template", "spec", "containers", 0, "readinessProbe")),
+        ("CronJob", "maintain", ("spec",)),
+        ("CronJob", "maintain", ("spec", "jobTemplate", "spec", "template", "spec", "containers", 0)),
         ("NetworkPolicy", "to-vibes", ("spec", "egress", 0)),
         ("ScaledObject", "apply", ("spec", "triggers", 0)),
         ("Certificate", "rabbitmq", ("spec", "privateKey")),

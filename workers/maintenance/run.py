@@ -34,24 +34,38 @@ async def maintain(
 ) -> AsyncIterator[Done]:
     """Yield each thing as it is done. Whatever ends it, what was yielded is done, and the next time does the rest.
 
-    Outcomes of callbacks go before the events they tell of, so that no audit misses one of those it looks up. Raises
-    ServiceError when another one is under way, and what asyncpg raises.
+    New months come first: they cannot wait. Outcomes of callbacks go before the events they tell of, so that no audit
+    misses one of those it looks up. Raises ServiceError when another one is under way, and what asyncpg raises.
     """
     async with _alone(connection):
+        changed = False
+        # What is made for stray rows may be old, and is then dealt with at once.
+        async for done in _months(connection, {Action.CREATE}, policy, now, stop, dry_run=dry_run):
+            changed = changed or done.problem is None
+            yield done
         async for done in _prune(connection, policy, now, stop, dry_run=dry_run):
             yield done
-        changed = False
-        for table in partitions.TABLES:
-            # What is made for stray rows may be old, and is then dealt with at once.
-            for actions in ({Action.CREATE}, {Action.THIN, Action.DROP}):
-                for step in await _steps(connection, table, policy, now, actions):
-                    if stop.is_set():
-                        return
-                    done = await _deal_with(connection, step, dry_run=dry_run)
-                    changed = changed or done.problem is None
-                    yield done
+        async for done in _months(connection, {Action.THIN, Action.DROP}, policy, now, stop, dry_run=dry_run):
+            changed = changed or done.problem is None
+            yield done
         if changed and not dry_run:
             await connection.execute("SELECT grant_access()")
+
+
+async def _months(
+    connection: Connection,
+    actions: Set[Action],
+    policy: Policy,
+    now: datetime,
+    stop: asyncio.Event,
+    *,
+    dry_run: bool,
+) -> AsyncIterator[Done]:
+    for table in partitions.TABLES:
+        for step in await _steps(connection, table, policy, now, actions):
+            if stop.is_set():
+                return
+            yield await _deal_with(connection, step, dry_run=dry_run)
 
 
 async def _steps(connection: Connection, table: str, policy: Policy, now: datetime, actions: Set[Action]) -> list[Step]:
