@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import apply, end_to_end, growth, ingest, memory, person_sync
+from benchmarks import analytics, apply, end_to_end, growth, ingest, memory, person_sync
 from benchmarks.effort import Effort
 
 Figures = dict[str, Any]
@@ -17,6 +17,7 @@ BENCHMARKS: Mapping[str, Callable[[Console, Effort], Figures]] = {
     "memory": memory.run,
     "growth": growth.run,
     "person_sync": person_sync.run,
+    "analytics": analytics.run,
 }
 """In the order in which they run. Each returns its figures, fit for JSON, or raises ServiceError: a part failed, or its
 run was not clean."""

@@ -84,6 +84,7 @@ _AIMS = (
             _Aim(f"growth of {name} during the drain", f"memory.{name}.growth_mib", at_most=_FLAT_MIB, unit=" MiB"),
         )
     ),
+    _Aim("the slowest view of analysts, p95", "analytics.slowest_p95_seconds", below=2, unit=" s"),
     _Aim("apply, 2 processes / 1", "apply.scale_out.2", "apply.scale_out.1"),
 )
 

@@ -1,4 +1,4 @@
-"""Keep the accounts: add up what batches leave, and show on /metrics what does not balance."""
+"""Add up what batches leave, for the accounts and for analysts; show on /metrics what does not balance."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -30,6 +30,8 @@ async def keep_accounts(pool: Pool, companies: Companies, stop: asyncio.Event) -
                 # Rows that were not added up count all the same: what is shown does not depend on how far this is.
                 await pool.fetchval(statement("account_roll_up"), _ROWS_AT_ONCE)
                 await _show(pool, companies)
+                # Analysts see what was added up, and how far that is.
+                await pool.fetchval(statement("analytics_roll_up"), _ROWS_AT_ONCE)
         except POSTGRES_ERRORS as error:
             # The metrics keep what was true when the last look was; its time is a metric too.
             log.warning("apply.accounts_not_kept", error=type(error).__name__)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from benchmarks.figures import ingest
-from benchmarks.figures.database import apply_tables, growth_tables
+from benchmarks.figures.database import analytics_tables, apply_tables, growth_tables
 from benchmarks.figures.pipeline import end_to_end_tables, memory_tables, person_sync_tables
 from benchmarks.figures.text import NONE, Figures, Table
 from benchmarks.targets import reached
@@ -18,11 +18,15 @@ _TABLES: Mapping[str, Callable[[Figures], list[Table]]] = {
 }
 PARTS = tuple(_TABLES)
 """Those of a whole report."""
+_WITH_OWN_DOCUMENT: Mapping[str, Callable[[Figures], list[Table]]] = {"analytics": analytics_tables}
+ELSEWHERE = tuple(_WITH_OWN_DOCUMENT)
+"""Those docs/data-dictionary.md shows."""
 
 
 def tables(report: Figures) -> dict[str, list[Table]]:
     """Return the tables of each benchmark that the report has."""
-    return {name: make(report[name]) for name, make in _TABLES.items() if name in report}
+    made = {**_TABLES, **_WITH_OWN_DOCUMENT}
+    return {name: make(report[name]) for name, make in made.items() if name in report}
 
 
 def reach_table(report: Figures) -> Table:

@@ -16,6 +16,15 @@ def apply_tables(figures: Figures) -> list[Table]:
     ]
 
 
+def analytics_tables(figures: Figures) -> list[Table]:
+    """Return how long analysts wait for the answer of each view."""
+    rows = tuple(
+        (view, f"{seconds:.3f}", f"{figures['median_seconds'][view]:.3f}")
+        for view, seconds in figures["p95_seconds"].items()
+    )
+    return [Table(f"Views of analysts, {whole(figures['events'])} events: seconds", ("", "p95", "median"), rows)]
+
+
 def growth_tables(figures: Figures) -> list[Table]:
     """Return what a long history costs apply, and a backlog ingest."""
     sizes = figures.get("table_bytes", {})

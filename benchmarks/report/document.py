@@ -27,7 +27,7 @@ def blocks(report: Mapping[str, Any] | None) -> dict[str, str]:
     return {
         "machine": f"{machine_line(report)}. {settings_line(report)}. [All figures]({DIRECTORY}/bench.json).",
         "reach": markdown(reach_table(report)),
-        **{name: "\n\n".join(_part(name, made)) for name, made in tables(report).items()},
+        **{name: "\n\n".join(_part(name, made)) for name, made in tables(report).items() if name in PARTS},
         "sizing": _sizing(costs(report)),
     }
 

@@ -11,8 +11,9 @@
 -- vibes_person_sync vibes_worker     person-sync
 -- vibes_cli         vibes_operator   the commands: status, audit, persons, conflicts, dead-letters, callbacks
 --
--- ingest has no login: it does not use the database. Analysts get logins of their own: CREATE ROLE ann LOGIN IN ROLE
--- vibes_analyst. What the roles may do is granted by each run of `vibes-pipeline migrate` (function grant_access).
+-- ingest has no login: it does not use the database. Analysts get logins of their own: in the migrated database,
+-- SELECT analyst_login('ann'), or analyst_login('ann', unmasked => true) for who is to see phone numbers. What the roles
+-- may do is granted by each run of `vibes-pipeline migrate` (function grant_access).
 --
 -- A database that somebody else has migrated before: run this, then, in that database,
 -- REASSIGN OWNED BY that_user TO vibes_owner.
@@ -20,7 +21,9 @@
 SET client_min_messages = warning;
 
 SELECT format('CREATE ROLE %I NOLOGIN', name)
-FROM unnest(ARRAY['vibes_owner', 'vibes_worker', 'vibes_operator', 'vibes_analyst']) AS name
+FROM unnest(ARRAY[
+    'vibes_owner', 'vibes_worker', 'vibes_operator', 'vibes_analyst', 'vibes_analyst_unmasked'
+]) AS name
 WHERE to_regrole(name) IS NULL \gexec
 
 SELECT format('CREATE ROLE %I LOGIN', name)
@@ -30,6 +33,7 @@ WHERE to_regrole(name) IS NULL \gexec
 GRANT vibes_owner TO vibes_migrate;
 GRANT vibes_worker TO vibes_apply, vibes_person_sync;
 GRANT vibes_operator TO vibes_cli;
+GRANT vibes_analyst TO vibes_analyst_unmasked;
 
 -- What a session of this login makes belongs to the group, whoever migrates next.
 ALTER ROLE vibes_migrate SET role = 'vibes_owner';

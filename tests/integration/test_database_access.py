@@ -16,7 +16,7 @@ from deploy.local.workspace import Workspace
 from runtime.migrations import migrate
 from tests.support.least_privilege import ROLES_SCRIPT, Login
 
-ROLES = ["vibes_analyst", "vibes_operator", "vibes_worker"]
+ROLES = ["vibes_analyst", "vibes_analyst_unmasked", "vibes_operator", "vibes_worker"]
 
 
 @pytest.fixture
@@ -82,7 +82,10 @@ async def test_databases_of_one_cluster_share_the_roles_even_when_migrated_at_on
     assert roles_there(server) == ROLES
     for url in urls:
         async with connected(url) as connection:
-            assert await connection.fetchval("SELECT has_table_privilege('vibes_analyst', 'persons', 'SELECT')")
+            assert await connection.fetchval("SELECT has_table_privilege('vibes_analyst', 'subscriptions', 'SELECT')")
+            assert not await connection.fetchval(
+                "SELECT has_column_privilege('vibes_analyst', 'persons', 'mdn', 'SELECT')"
+            )
 
 
 async def test_the_roles_of_the_script_and_what_comes_later(server: LocalPostgres) -> None:

@@ -112,6 +112,12 @@ _REPORT: dict[str, Any] = {
         "backlog": 500_000,
     },
     "person_sync": _person_sync(),
+    "analytics": {
+        "events": 10_000_000,
+        "p95_seconds": {"list_growth": 0.1, "current_subscribers": 1.2},
+        "median_seconds": {"list_growth": 0.1, "current_subscribers": 1.1},
+        "slowest_p95_seconds": 1.2,
+    },
 }
 
 
