@@ -169,13 +169,14 @@ async def test_an_analyst_reads_every_table_and_view_that_tells_of_what_happened
     async with connected(confined, "analyst") as connection:
         names = await connection.fetch(
             "SELECT oid::regclass::text AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace "
-            "AND relkind IN ('r', 'p', 'v')"
+            "AND relkind IN ('r', 'p', 'v') AND NOT relispartition"
         )
         kept = {"erasures", "erased_identities", "_pogo_migration", "_pogo_version"}
         readable = {row["name"] for row in names} - kept
         assert {"persons", "subscriptions", "callback_events", "current_subscriptions", "wallet_items"} <= readable
         for name in sorted(readable):
-            await connection.fetch(f"SELECT * FROM {name} LIMIT 1")  # noqa: S608 - a name out of the catalogue
+            # Of some the columns with phone numbers are kept from them: see the tests of analysts.
+            await connection.fetch(f"SELECT FROM {name} LIMIT 1")
 
 
 async def test_ingest_may_publish_but_not_read_or_make_anything(confined: Confined) -> None:

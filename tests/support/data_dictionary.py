@@ -134,10 +134,15 @@ def _shown(value: Any) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    def line(cells: Sequence[str]) -> str:
-        return f"| {' | '.join(cell.replace('|', chr(92) + '|').replace(chr(10), ' ') for cell in cells)} |"
+    return "\n".join([_line(head), f"|{'---|' * len(head)}", *map(_line, rows)])
 
-    return "\n".join([line(head), f"|{'---|' * len(head)}", *map(line, rows)])
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(map(_cell, cells))} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("*", "\\*").replace("\n", " ")
 
 
 async def _write() -> None:

@@ -206,7 +206,7 @@ async def test_the_difference_is_shown_by_company_and_rows_are_added_up(pool: Po
 async def test_nothing_is_shown_of_a_database_that_does_not_answer(pool: Pool) -> None:
     metrics.AUDIT_MISSING.clear()
     metrics.AUDIT_LAST_RUN.set(0)
-    await pool.execute("DROP VIEW callback_accounts")
+    await pool.execute("DROP VIEW callback_accounts CASCADE")
     await pool.execute("DROP TABLE callback_account_hours CASCADE")
     stop = asyncio.Event()
     keeping = asyncio.create_task(keep_accounts(pool, COMPANIES, stop))
@@ -225,6 +225,8 @@ async def test_messages_recorded_before_there_were_accounts_are_in_them(pool: Po
     up, _, down = migration.partition("-- migrate: rollback")
     connection = await asyncpg.connect(database_url)
     try:
+        # Later migrations made views of it.
+        await connection.execute("DROP SCHEMA analytics CASCADE")
         await connection.execute(down)
         await connection.execute(up)
     finally:
