@@ -12,6 +12,7 @@ import asyncpg
 from schemas.broker_message import encode
 from tests.integration.apply.test_process import groups, logged_events, wait_until_settled
 from tests.support.applying import message
+from tests.support.commands import AS_USERS_DO
 from tests.support.crm import change, crm_message
 from tests.support.ingest import eventually
 from tests.support.pipeline import TOPOLOGY, PartProcess, environment_for, part, publish, ready_messages, story
@@ -97,7 +98,7 @@ async def test_a_release_that_cannot_read_what_the_one_before_could_leaves_it_to
     environment = environment_for(tmp_path, database_url, amqp_url)
     path = os.pathsep.join((str(tmp_path), str(Path(__file__).parents[3])))
     await publish(amqp_url, groups(story(200), 20))
-    async with part("apply", environment={**environment, "PYTHONPATH": path}) as bad:
+    async with part("apply", environment={**environment, "PYTHONPATH": path}, command=AS_USERS_DO) as bad:
         await bad.logged("apply.poison_storm")
         await given_back(amqp_url)
         await bad.signal(signal.SIGTERM)
