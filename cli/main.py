@@ -209,8 +209,14 @@ def export(
     Exit code 0: the directory shows what the database held when it began; 1: the database or the disk failed, and what
     was exported before is as it was; 2: wrong use, nothing was written.
     """
-    from cli.export.command import export as run_export
-
+    try:
+        from cli.export.command import export as run_export
+    except ModuleNotFoundError as error:
+        if error.name != "pyarrow":
+            raise
+        raise ConfigurationError(
+            "export writes Parquet with pyarrow, which is not installed: pip install 'vibes-pipeline[export]'"
+        ) from error
     run_export(directory, only, since, until, company, payloads=payloads, json=json)
 
 
