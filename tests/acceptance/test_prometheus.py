@@ -29,6 +29,7 @@ ENDS_BY_ITSELF = {"database/Syncs that wait/A", "database/Reconciliations/A"}
 @pytest.fixture(scope="module")
 def watched() -> Iterator[Watched]:
     with watched_pipeline() as watched:
+        wait_until(lambda: all_are_scraped(watched), "a process is not scraped")  # or the story may be over before
         watched.simulator("PUT", "/faults", {"error_rate": 0.05, "too_many_requests_rate": 0.05})
         watched.tell_story(600, rate=120)  # a rate needs some seconds to be seen in
         asyncio.run(watched.end_a_batch())
@@ -55,6 +56,13 @@ async def grafana(grafana_url: str) -> AsyncIterator[Connection]:
     await connection.close()
 
 
+def all_are_scraped(watched: Watched) -> bool:
+    found = {job: [target["health"] for target in targets] for job, targets in watched.prometheus.targets().items()}
+    pipeline = {"vibes-ingest": ["up"] * 2, "vibes-apply": ["up"], "vibes-person-sync": ["up"]}
+    return found == {"prometheus": ["up"], **pipeline}
+
+
+
 def has_data(watched: Watched, promql: str) -> bool:
     """Tell whether a panel would show anything but gaps since the pipeline was started."""
     found = watched.prometheus.query_range(promql, watched.began, time.time(), 1)
@@ -69,16 +77,7 @@ def wait_until(holds: Any, problem: str) -> None:
 
 
 def test_every_process_is_scraped(watched: Watched) -> None:
-    def health() -> dict[str, list[str]]:
-        return {job: [target["health"] for target in found] for job, found in watched.prometheus.targets().items()}
-
-    wait_until(
-        lambda: (
-            health()
-            == {"prometheus": ["up"], "vibes-ingest": ["up"] * 2, "vibes-apply": ["up"], "vibes-person-sync": ["up"]}
-        ),
-        "a process is not scraped",
-    )
+    wait_until(lambda: all_are_scraped(watched), "a process is not scraped")
 
 
 @pytest.mark.parametrize("query", queries(PROMQL), ids=str)
