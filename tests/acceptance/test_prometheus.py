@@ -62,7 +62,6 @@ def all_are_scraped(watched: Watched) -> bool:
     return found == {"prometheus": ["up"], **pipeline}
 
 
-
 def has_data(watched: Watched, promql: str) -> bool:
     """Tell whether a panel would show anything but gaps since the pipeline was started."""
     found = watched.prometheus.query_range(promql, watched.began, time.time(), 1)
