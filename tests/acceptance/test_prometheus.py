@@ -91,9 +91,10 @@ def test_every_recording_rule_records(watched: Watched, name: str) -> None:
 
 
 @pytest.mark.parametrize("query", queries(SQL), ids=str)
-async def test_postgres_answers_grafana(grafana: Connection, query: Query) -> None:
-    now = datetime.now(UTC)
-    sql = as_sql(query.text, now - timedelta(hours=1), now + timedelta(hours=1), 1000, [COMPANY])
+async def test_postgres_answers_grafana(watched: Watched, grafana: Connection, query: Query) -> None:
+    # Sums by the hour are of an hour that may have begun before.
+    began = datetime.fromtimestamp(watched.began, UTC)
+    sql = as_sql(query.text, began, began + timedelta(hours=1), 1000, [COMPANY])
     deadline = time.monotonic() + WITHIN_SECONDS
     while not (rows := await grafana.fetch(sql)) and str(query) not in ENDS_BY_ITSELF:
         assert time.monotonic() < deadline, "no rows"
