@@ -18,6 +18,20 @@ for _company, _token in zip(CRM_COMPANIES["companies"], (TOKEN, SECOND_TOKEN), s
     _company["crm_tokens"] = [{"name": "crm", "token_sha256": hash_endpoint_key(_token)}]
 
 
+PERSON = {
+    "external_person_id": "Zoë/42 %41 ünï",
+    "mdn": "+13125550100",
+    "carrier_code": None,
+    "custom_fields": {"favourite/colour": "grün", "score": 7},
+    "updated_at": "2026-01-31T12:00:00Z",
+}
+
+
+def persons(count: int, **fields: Any) -> list[dict[str, Any]]:
+    """Return that many records, of one person each."""
+    return [{"external_person_id": f"p{number}", **fields} for number in range(count)]
+
+
 async def post_changes(
     ingest: Ingest,
     body: Any,
