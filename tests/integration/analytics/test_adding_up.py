@@ -219,3 +219,13 @@ async def test_a_worker_notes_and_adds_up_without_any_right_on_what_is_kept(empt
             await connection.execute("DELETE FROM analytics_store.stay_days")
         await connection.execute("RESET ROLE")
     assert await empty.fetchval("SELECT opt_ins FROM analytics.list_growth") == 1
+
+
+async def test_a_database_that_was_never_analysed_is_before_sums_are_looked_up_in_it(empty: Pool) -> None:
+    # Given a database that autovacuum has not visited yet, and one who has told of a person
+    analysed = "SELECT reltuples >= 0 FROM pg_class WHERE oid = 'person_identities'::regclass"
+    await apply_bodies(empty, [stay("added", "2024-01-01T00:00Z")])
+    assert not await empty.fetchval(analysed)
+    # When it is added up, then the planner knows what identities there are
+    await roll_up(empty)
+    assert await empty.fetchval(analysed)
