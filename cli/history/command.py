@@ -2,13 +2,10 @@
 
 import asyncio
 import time
-from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
 
-import orjson
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -22,6 +19,7 @@ from cli.history.filling import (
     refuse_foreign,
 )
 from cli.history.options import read_history_spec
+from cli.history.telling import telling
 from cli.printing import as_json, print_table
 from cli.services import postgres, why
 from runtime.lifecycle import run_process
@@ -29,8 +27,6 @@ from runtime.logging import configure_logging
 from runtime.postgres import POSTGRES_ERRORS, create_pool
 from runtime.settings import Settings, load_settings
 from schemas.errors import ConfigurationError, ServiceError
-from simulator.history.history import History
-from simulator.history.ledger import delivery_line
 from simulator.history.spec import HistorySpec
 
 
@@ -70,38 +66,30 @@ def run_history(
 
 
 async def _run(settings: Settings, spec: HistorySpec, ledger: Path | None, stop: asyncio.Event) -> list[Figure]:
-    with ExitStack() as opened:
-        file = opened.enter_context(_open_ledger(ledger)) if ledger else None
-        history = History(spec, (lambda delivery: _write(file, delivery_line(delivery))) if file else None)
-        async with postgres(settings) as connection:
-            await refuse_foreign(connection, spec)
-            await make_partitions(connection, spec)
-            url = settings.database_url.get_secret_value()
-            async with create_pool(url, "simulate", min_size=0, max_size=CONNECTIONS, by_key=True) as pool:
-                with _bar(spec) as bar:
-                    task = bar.add_task("applying", total=round(spec.events * (1 + spec.duplicate_ratio)))
-                    await apply_history(pool, history, stop, lambda callbacks: bar.advance(task, callbacks))
-                    bar.update(task, total=history.tally.deliveries)
-            await finish(connection)
-            figures = await compare(connection, history)
-        for line in history.ledger() if file else ():
-            _write(file, line)
-    return figures
+    if ledger:
+        _refuse_unwritable(ledger)
+    async with postgres(settings) as connection:
+        await refuse_foreign(connection, spec)
+        await make_partitions(connection, spec)
+        url = settings.database_url.get_secret_value()
+        with _bar(spec) as bar:
+            task = bar.add_task("applying", total=round(spec.events * (1 + spec.duplicate_ratio)))
+            async with (
+                create_pool(url, "simulate", min_size=0, max_size=CONNECTIONS, by_key=True) as pool,
+                telling(spec, ledger) as told,
+            ):
+                messages = told.messages()
+                await apply_history(pool, spec.company_key, messages, stop, lambda count: bar.advance(task, count))
+            bar.update(task, total=told.totals.deliveries)
+        await finish(connection)
+        return await compare(connection, spec.company_key, told.totals)
 
 
-def _open_ledger(path: Path) -> IO[bytes]:
+def _refuse_unwritable(ledger: Path) -> None:
     try:
-        return path.open("wb")
+        ledger.open("wb").close()
     except OSError as error:
-        raise ConfigurationError(f"--ledger {path}: cannot be written ({error.strerror})") from error
-
-
-def _write(file: IO[bytes] | None, line: object) -> None:
-    assert file is not None  # noqa: S101 - nothing is written without one
-    try:
-        file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
-    except OSError as error:
-        raise ServiceError(f"--ledger {file.name}: cannot be written ({error.strerror})") from error
+        raise ConfigurationError(f"--ledger {ledger}: cannot be written ({error.strerror})") from error
 
 
 def _bar(spec: HistorySpec) -> Progress:

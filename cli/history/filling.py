@@ -1,7 +1,7 @@
 """Apply a history to the database, as an apply worker would, but for the broker."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
 
 import asyncpg
@@ -12,7 +12,6 @@ from runtime.lifecycle import wait_or_stop
 from runtime.postgres import POSTGRES_ERRORS, Connection, Pool, statement
 from schemas.broker_message import CallbackMessage
 from schemas.errors import ConfigurationError, ServiceError
-from simulator.history.history import History
 from simulator.history.spec import HistorySpec
 from workers.apply.patience import until_done
 from workers.apply.reading import countries, read_message
@@ -62,12 +61,18 @@ async def make_partitions(connection: Connection, spec: HistorySpec) -> None:
         ) from None
 
 
-async def apply_history(pool: Pool, history: History, stop: asyncio.Event, progress: Callable[[int], None]) -> None:
+async def apply_history(
+    pool: Pool,
+    company_key: str,
+    messages: AsyncIterable[CallbackMessage],
+    stop: asyncio.Event,
+    progress: Callable[[int], None],
+) -> None:
     """Apply a history, `BATCHES_AT_ONCE` transactions at a time; `progress` is told how many callbacks were applied.
 
     Raises ServiceError when it is stopped, or Postgres stays away: applied again, the history goes on from there.
     """
-    companies = quiet_company(history.spec.company_key)
+    companies = quiet_company(company_key)
     country_of = countries(companies)
     free = asyncio.Semaphore(BATCHES_AT_ONCE)
 
@@ -83,12 +88,11 @@ async def apply_history(pool: Pool, history: History, stop: asyncio.Event, progr
     adding_up = asyncio.create_task(_add_up_meanwhile(pool, over))
     try:
         async with asyncio.TaskGroup() as group:
-            for batch in _batches(history.messages()):
+            async for batch in _batches(messages):
                 await free.acquire()
                 if stop.is_set():
                     raise ServiceError("broken off; the same command goes on from here")
                 group.create_task(apply(batch))
-                await asyncio.sleep(0)  # the batches under way go on while the next one is made up
     except BaseExceptionGroup as group_error:
         raise next(iter(_leaves(group_error))) from None
     finally:
@@ -113,10 +117,10 @@ async def finish(connection: Connection) -> None:
         await connection.execute(f"ANALYZE {table}")
 
 
-def _batches(messages: Iterable[CallbackMessage]) -> Iterator[list[CallbackMessage]]:
+async def _batches(messages: AsyncIterable[CallbackMessage]) -> AsyncIterator[list[CallbackMessage]]:
     batch: list[CallbackMessage] = []
     callbacks = 0
-    for message in messages:
+    async for message in messages:
         batch.append(message)
         callbacks += len(message.callbacks)
         if callbacks >= _BATCH_CALLBACKS:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from schemas.broker_message import CallbackMessage
 from simulator.history.delivery import Delivery, deliver
-from simulator.history.ledger import Tally, closing_lines
+from simulator.history.ledger import Tally, Totals, closing_lines, totals
 from simulator.history.messages import publish
 from simulator.history.spec import HistorySpec
 from simulator.history.stage import HistoryStage
@@ -42,6 +42,10 @@ class History:
     def ledger(self) -> Iterator[JsonObject]:
         """Yield what the ledger holds beside deliveries: lists, campaigns, broadcasts, persons, stays."""
         return closing_lines(self.spec, self._stage, self._story.sent)
+
+    def totals(self) -> Totals:
+        """Return what the history came to, once all messages were told."""
+        return totals(self.tally, self.db)
 
     def _noted(self, deliveries: Iterable[Delivery]) -> Iterator[Delivery]:
         for delivery in deliveries:

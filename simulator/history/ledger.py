@@ -8,6 +8,7 @@ from simulator.history.delivery import Delivery
 from simulator.history.spec import HistorySpec
 from simulator.history.stage import HistoryStage
 from simulator.history.story import Sent
+from simulator.mobiledb import MobileDB
 from simulator.model import Campaign, JsonObject
 from simulator.times import plain
 from simulator.truth import truth
@@ -30,6 +31,25 @@ class Tally:
         self.duplicates += delivery.again
         if not delivery.again and delivery.event.callback_type is not None:
             self.events[delivery.event.callback_type] += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a history came to."""
+
+    deliveries: int
+    duplicates: int
+    events: dict[str, int]
+    """Events by callback_type."""
+    persons: int
+    stays: dict[str, int]
+    """Stays by list and why they ended; "subscribed" if they have not."""
+
+
+def totals(tally: Tally, db: MobileDB) -> Totals:
+    """Return what a history came to, from what was told and what Vibes knows at its end."""
+    stays = Counter(f"{stay.list_id} {stay.opt_out_reason or 'subscribed'}" for stay in db.stays)
+    return Totals(tally.deliveries, tally.duplicates, dict(tally.events), len(db.persons), dict(stays))
 
 
 def delivery_line(delivery: Delivery) -> JsonObject:

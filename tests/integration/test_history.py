@@ -9,18 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import psutil
 import pytest
 
 from tests.support.applying import apply_bodies
-from tests.support.commands import vibes_pipeline
+from tests.support.commands import AS_USERS_DO, vibes_pipeline
 from tests.support.pipeline import story
 
 SPEC = ("--history", "40d", "--until", "2025-03-01", "--events", "1000", "--company", "acme")
+FILES_STAY_SMALL = ("sh", "-c", 'ulimit -f 100; exec "$@"', "sh")
+"""Blocks of 512 bytes: a full disk is another error, its handling is not."""
 
 
-def simulate(database_url: str, *options: str) -> "subprocess.CompletedProcess[str]":
+def simulate(
+    database_url: str, *options: str, command: tuple[str, ...] | None = None
+) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [*vibes_pipeline(), "simulate", *SPEC, *options],
+        [*(command or vibes_pipeline()), "simulate", *SPEC, *options],
         env={**os.environ, "DATABASE_URL": database_url},
         capture_output=True,
         text=True,
@@ -90,6 +95,40 @@ async def test_a_command_that_was_killed_is_carried_on_by_the_same_command(datab
     result = simulate(database_url, *options)
     # Then the history is whole
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+async def test_when_the_process_that_makes_it_up_dies_the_command_says_so_and_can_be_given_again(
+    database_url: str,
+) -> None:
+    # Given a command that has applied something of a history that is not made up to its end
+    command = await asyncio.create_subprocess_exec(
+        *(*AS_USERS_DO, "simulate", *SPEC, "--events", "20000"),
+        env={**os.environ, "DATABASE_URL": database_url},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    connection = await asyncpg.connect(database_url)
+    try:
+        while not await connection.fetchval("SELECT count(*) FROM callback_messages"):
+            await connection.execute("SELECT pg_sleep(0.02)")
+    finally:
+        await connection.close()
+    # When the process that makes it up is killed
+    [teller] = psutil.Process(command.pid).children()
+    teller.kill()
+    # Then the command says what happened and what to do
+    _, told = await asyncio.wait_for(command.communicate(), 30)
+    assert command.returncode == 1
+    assert "ended with code -9; the same command goes on from here" in told.decode()
+    assert "Traceback" not in told.decode()
+
+
+def test_a_ledger_that_cannot_be_kept_ends_the_command(database_url: str, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.ndjson"
+    result = simulate(database_url, "--ledger", str(ledger), command=(*FILES_STAY_SMALL, *AS_USERS_DO))
+    assert result.returncode == 1
+    assert f"--ledger {ledger}: cannot be written (File too large)" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_a_company_with_another_history_is_refused(database_url: str) -> None:

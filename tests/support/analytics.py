@@ -1,6 +1,5 @@
 """A year of history in a database, and the contract, examples and explanations of the views made for analysts."""
 
-import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Iterator
@@ -9,11 +8,11 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
-from cli.history.filling import apply_history, make_partitions
 from runtime.postgres import Connection, Pool, statement
 from simulator.history.delivery import Delivery
 from simulator.history.history import History
 from simulator.history.spec import HistorySpec
+from tests.support.history import fill_history
 
 COMPANY = "acme"
 BEGIN, UNTIL = datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)
@@ -55,9 +54,7 @@ def examples() -> Iterator[Example]:
 async def fill(pool: Pool, events: int, note: Callable[[Delivery], None] | None = None) -> History:
     """Have a history of the year 2024 applied, late and repeated deliveries included, and added up."""
     history = History(HistorySpec(COMPANY, BEGIN, UNTIL, events, duplicate_ratio=0.1), note)
-    async with pool.acquire() as connection:
-        await make_partitions(connection, history.spec)
-    await apply_history(pool, history, asyncio.Event(), lambda _: None)
+    await fill_history(pool, history)
     await roll_up(pool)
     return history
 

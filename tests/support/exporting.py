@@ -1,6 +1,5 @@
 """A small history in a database, an export of it, and DuckDB to read that with."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,11 +12,12 @@ from cli.export.datasets import DATASETS, choose_datasets
 from cli.export.days import DaySpan
 from cli.export.progress import Watch
 from cli.export.run import Exported, Request, Summary, run_export
-from cli.history.filling import apply_history, finish, make_partitions
+from cli.history.filling import finish
 from runtime.postgres import Connection, connect, create_pool
 from runtime.settings import Settings
 from simulator.history.history import History
 from simulator.history.spec import HistorySpec
+from tests.support.history import fill_history
 
 COMPANY = "acme"
 UNTIL = datetime(2024, 4, 1, tzinfo=UTC)
@@ -29,9 +29,8 @@ async def fill(database_url: str, days: int, events: int, *, company_key: str = 
     history = History(HistorySpec(company_key, UNTIL - timedelta(days=days), UNTIL, events))
     connection = await connect(database_url, "test")
     try:
-        await make_partitions(connection, history.spec)
         async with create_pool(database_url, "test", min_size=1, max_size=4) as pool:
-            await apply_history(pool, history, asyncio.Event(), lambda _: None)
+            await fill_history(pool, history)
         await finish(connection)
     finally:
         await connection.close()

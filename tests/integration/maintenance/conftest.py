@@ -1,15 +1,14 @@
 """A database with a history of January and February 2025 in it, which is what maintain tests are about."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cli.history.filling import apply_history, make_partitions
 from runtime.postgres import Pool, create_pool
 from simulator.history.history import History
 from simulator.history.spec import HistorySpec
+from tests.support.history import fill_history
 
 UNTIL = datetime(2025, 3, 1, tzinfo=UTC)
 
@@ -29,7 +28,5 @@ def one_month_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def history(pool: Pool) -> History:
     history = History(HistorySpec("acme", UNTIL - timedelta(days=59), UNTIL, 800))
-    async with pool.acquire() as connection:
-        await make_partitions(connection, history.spec)
-    await apply_history(pool, history, asyncio.Event(), lambda _: None)
+    await fill_history(pool, history)
     return history
