@@ -7,10 +7,19 @@ from typing import Any
 
 import aio_pika
 import asyncpg
+import psutil
 
 from deploy.local.services import Services
 
 _POSTGRES_SETTINGS = ("fsync", "wal_level", "synchronous_commit", "shared_buffers", "max_wal_size", "wal_compression")
+
+
+def shared_buffers() -> str:
+    """Return what a PostgreSQL of this machine is given: a quarter of the memory, between 1 and 4 GB.
+
+    As docs/performance.md advises, and the overlays of deploy/kubernetes have it.
+    """
+    return f"{min(4, max(1, psutil.virtual_memory().total // 2**32))}GB"
 
 
 def describe(services: Services) -> dict[str, Any]:

@@ -21,3 +21,6 @@ BENCHMARKS: Mapping[str, Callable[[Console, Effort], Figures]] = {
 }
 """In the order in which they run. Each returns its figures, fit for JSON, or raises ServiceError: a part failed, or its
 run was not clean."""
+
+WHOLE = tuple(name for name in BENCHMARKS if name != "analytics")
+"""Those of a whole run. The views' ten million events alone would take as long again."""

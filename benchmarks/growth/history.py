@@ -27,9 +27,9 @@ _EVENTS_A_MESSAGE = 100
 _EVENTS_A_PERSON = 5
 _PARTS = (
     ("callback_events",),
-    ("callback_ledger",),
-    ("subscriptions",),
     ("persons", "person_identities"),
+    ("subscriptions",),
+    ("callback_ledger",),
     ("callback_messages",),
 )
 """Tables that are made one after the other; what takes longest comes first."""

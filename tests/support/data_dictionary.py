@@ -1,8 +1,8 @@
 """What analysts may read, as docs/data-dictionary.md: `python -m tests.support.data_dictionary` writes it.
 
 The explanations are the database's own COMMENTs, the results are those of a made-up year. How fast the views are is
-taken from docs/performance/analytics.json, and put there from a report of `make bench` if one is named:
-`python -m tests.support.data_dictionary .run/bench.json`.
+taken from docs/performance/analytics.json, and put there from a report of `make bench ONLY=analytics` if it is named:
+`python -m tests.support.data_dictionary .run/bench-analytics.json`.
 """
 
 import asyncio
