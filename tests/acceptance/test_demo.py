@@ -234,6 +234,16 @@ def test_each_broker_user_may_do_no_more_than_its_process_has_to(confined: Confi
     assert rights[confined.broker["ingest"].user][2] == "^$"
 
 
+def test_the_broker_drops_nothing_from_the_queue_of_what_was_given_up(confined: Confined) -> None:
+    assert isinstance(confined.stack.rabbitmq, LocalRabbitMQ)
+    prefix = confined.stack.environment["VIBES_PIPELINE_QUEUE_PREFIX"]
+    listed = confined.stack.rabbitmq.ctl("list_queues", "name", "policy")
+    policies = dict(line.split("\t") for line in listed.splitlines() if line.startswith(prefix))
+    assert policies.pop(f"{prefix}.dead-letters") == f"{prefix}-dead-letters"
+    assert set(policies.values()) == {""}
+    assert '{"delivery-limit":1000000000}' in confined.stack.rabbitmq.ctl("list_policies")
+
+
 def test_the_passwords_of_the_broker_users_are_for_nobody_else_to_read(confined: Confined) -> None:
     logins = confined.broker.values()
     assert len({login.password for login in logins}) == len(logins)

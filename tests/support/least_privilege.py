@@ -2,7 +2,7 @@
 
 import secrets
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from deploy.local.stack import Stack
 
 ROOT = Path(__file__).parents[2]
 USERS_SCRIPT = ROOT / "deploy" / "rabbitmq" / "users.sh"
+POLICY_SCRIPT = ROOT / "deploy" / "rabbitmq" / "policy.sh"
 ROLES_SCRIPT = ROOT / "deploy" / "postgres" / "roles.sql"
 
 PARTS = {"ingest": None, "apply": "vibes_worker", "person-sync": "vibes_worker"}
@@ -41,19 +42,19 @@ class Login:
 
 def make_broker_users(broker: LocalRabbitMQ, directory: Path, prefix: str) -> dict[str, Login]:
     """Run deploy/rabbitmq/users.sh; return the logins by what they are for."""
+    run_script(broker, [USERS_SCRIPT, directory], prefix)
+    return {path.name.removeprefix(f"{prefix}-"): Login(path.name, path.read_text()) for path in directory.iterdir()}
+
+
+def run_script(broker: LocalRabbitMQ, command: Sequence[Path], prefix: str) -> None:
+    """Run a script of deploy/rabbitmq where rabbitmqctl works; it has nothing to say."""
     environment = {**broker._environment, "PREFIX": prefix}
     environment["PATH"] = f"{local_rabbitmq._scripts()}:{environment['PATH']}"
     result = subprocess.run(
-        [USERS_SCRIPT, directory],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
+        command, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout == ""
-    return {path.name.removeprefix(f"{prefix}-"): Login(path.name, path.read_text()) for path in directory.iterdir()}
 
 
 def make_login(server: LocalPostgres, login: Login, role: str) -> Login:
@@ -95,6 +96,7 @@ def confined_stack(companies: tuple[str, ...], passwords: Path) -> Iterator[Conf
             pytest.skip("DATABASE_URL or AMQP_URL is set: users are not made on services that are not ours")
         prefix = stack.environment["VIBES_PIPELINE_QUEUE_PREFIX"]
         broker = make_broker_users(rabbitmq, passwords, prefix)
+        run_script(rabbitmq, [POLICY_SCRIPT], prefix)
         database = {
             name: make_login(postgres, Login(f"login_{secrets.token_hex(4)}", secrets.token_urlsafe(16)), role)
             for name, role in {**PARTS, **PEOPLE}.items()

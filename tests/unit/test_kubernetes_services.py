@@ -1,5 +1,6 @@
 """What the pods of deploy/kubernetes work with, and by what they are scaled."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ from prometheus_client import generate_latest
 from runtime.metrics import REGISTRY
 from schemas.topology import Topology
 from tests.support.kubernetes import NAMESPACE, OVERLAYS, PARTS, SERVICE_LABELS, Overlay, make_secrets, overlay, selects
-from tests.support.least_privilege import USERS_SCRIPT
+from tests.support.least_privilege import POLICY_SCRIPT, USERS_SCRIPT
 from tests.support.prometheus import MISSING, installed
 from workers.apply.consumer import BATCHES_AT_ONCE
 
@@ -130,6 +131,22 @@ def test_broker_users_have_the_rights_that_the_script_for_other_installations_gi
 
     assert rights.pop("vibes-keda") == ("^$", "^$", "^$"), "to ask for a queue's length needs no right"
     assert rights == rights_by_script(tmp_path)
+
+
+def test_what_was_given_up_is_kept_by_the_policy_that_the_script_for_other_installations_sets(
+    rendered: Overlay, tmp_path: Path
+) -> None:
+    program = tmp_path / "rabbitmqctl"
+    program.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    program.chmod(0o755)
+    ran = subprocess.run([POLICY_SCRIPT], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, stdout=subprocess.PIPE, check=True)
+    told = ran.stdout.decode().splitlines()
+    policy = rendered.one("Policy", "dead-letters")["spec"]
+    assert told == [
+        *("--quiet", "set_policy", "--vhost", policy["vhost"], "--apply-to", policy["applyTo"]),
+        *(policy["name"], policy["pattern"], json.dumps(policy["definition"])),
+    ]
+    assert re.fullmatch(policy["pattern"], topology(rendered).dead_letters.name)
 
 
 def test_each_broker_user_has_its_name_and_password_from_its_secret(rendered: Overlay, tmp_path: Path) -> None:
