@@ -33,7 +33,7 @@ install_python_packages() {
     python=$(find_python)
     say "installing the locked dependencies into $venv with $python"
     "$python" -m venv --clear "$venv"
-    "$venv/bin/python" -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.lock
+    "$venv/bin/python" -m pip install -qq --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.lock
     "$venv/bin/python" -m pip install -qq --disable-pip-version-check --no-deps --editable .
     fingerprint >"$stamp"
 }

@@ -182,6 +182,7 @@ async def test_a_full_queue_is_waited_for_and_what_it_took_is_not_sent_again(
     assert set(await alone.published_ids()) == set(IDS)
 
 
+@pytest.mark.long  # until a broker has blocked and unblocked
 async def test_a_broker_that_blocks_publishers_is_waited_for(alone: Importer, own_rabbitmq: LocalRabbitMQ) -> None:
     own_rabbitmq.block_publishers()
     running = await alone.start(crm_file(alone, 1000), "--json")

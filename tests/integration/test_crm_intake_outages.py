@@ -34,6 +34,7 @@ async def begin(ingest: Ingest, length: int) -> tuple[asyncio.StreamReader, asyn
 
 
 class TestBroker:
+    @pytest.mark.long  # until a broker has gone and come back
     async def test_without_a_broker_the_crm_is_told_to_send_again_until_there_is_one(
         self, own_rabbitmq: LocalRabbitMQ
     ) -> None:

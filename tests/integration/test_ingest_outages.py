@@ -125,6 +125,7 @@ async def test_a_full_queue_is_a_503_until_there_is_room(own_rabbitmq: LocalRabb
         await assert_nothing_lost(load, ingest, own_rabbitmq.amqp_url, *taken)
 
 
+@pytest.mark.long  # until the broker has noticed that a policy is gone
 async def test_callbacks_are_taken_again_after_the_limit_of_a_full_queue_was_removed(
     own_rabbitmq: LocalRabbitMQ,
 ) -> None:

@@ -63,7 +63,7 @@ class Misbehaviour(Fault):
 
 FAULTS = (
     # Some calls pass, so that the circuit stays closed and it is the rate that has to give way.
-    Misbehaviour("person_api_429_storm", {"too_many_requests_rate": 0.8}, ("429",), quick=True),
+    Misbehaviour("person_api_429_storm", {"too_many_requests_rate": 0.8}, ("429",)),
     Misbehaviour("person_api_5xx", {"error_rate": 1.0}, ("500", "503")),
     Misbehaviour("person_api_hang", {"hang_rate": 0.5, "hang_seconds": 4.0}, ("hang",)),
     Misbehaviour("person_api_reset_in_body", {"reset_rate": 0.7}, ("reset",)),

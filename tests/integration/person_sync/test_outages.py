@@ -132,6 +132,7 @@ class TestBroker:
             yield World(pool, await broker.channel(), settings)
             await broker.close()
 
+    @pytest.mark.long  # until a broker has gone and come back
     async def test_when_the_broker_dies_in_a_call_the_person_is_synced_after_it_returns(
         self,
         world: World,

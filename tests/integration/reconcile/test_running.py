@@ -215,14 +215,19 @@ async def test_it_waits_for_live_calls(start: Start) -> None:
     before = await world.asked()
     live = FleetRate(world.pool, "acme", 40.0)
     busy = True
+    calls = 0
 
     async def keep_busy() -> None:
+        nonlocal calls
         while busy:
             await live.wait_for_slot()
+            calls += 1
 
+    # While live calls want the whole rate, and had it before
     callers = [asyncio.create_task(keep_busy()) for _ in range(20)]
+    await eventually(lambda: calls >= 20, "live calls at the rate")
     running = asyncio.create_task(world.reconcile())
-    await asyncio.sleep(2.0)  # the time in which live calls want the whole rate
+    await eventually(lambda: calls >= 100, "live calls of two seconds")
     during = await world.asked() - before
     busy = False
     await asyncio.gather(*callers)
