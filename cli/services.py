@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import aio_pika
 from aio_pika.abc import AbstractConnection
@@ -35,13 +35,21 @@ async def postgres(settings: Settings) -> AsyncIterator[Connection]:
             server_settings={"timezone": "UTC", "jit": "off"},
         )
     except POSTGRES_ERRORS as error:
-        remedy = postgres_trouble(error).get("remedy", "is it running?")
-        raise ServiceError(f"DATABASE_URL: Postgres cannot be reached ({why(error)}); {remedy}") from error
+        raise _out_of_reach(error) from error
     try:
-        await check_schema(connection)
+        try:
+            await check_schema(connection)
+        except POSTGRES_ERRORS as error:
+            raise _out_of_reach(error) from error
         yield connection
     finally:
-        await connection.close(timeout=_CONNECT_SECONDS)
+        with suppress(*POSTGRES_ERRORS):  # a server that is gone meanwhile has been told of, or was not needed any more
+            await connection.close(timeout=_CONNECT_SECONDS)
+
+
+def _out_of_reach(error: BaseException) -> ServiceError:
+    remedy = postgres_trouble(error).get("remedy", "is it running?")
+    return ServiceError(f"DATABASE_URL: Postgres cannot be reached ({why(error)}); {remedy}")
 
 
 def why(error: BaseException) -> str:
