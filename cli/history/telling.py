@@ -1,7 +1,6 @@
 """Have a history told by another process, so that it is made up on one processor while it is applied on another."""
 
 import asyncio
-import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
@@ -73,5 +72,5 @@ async def telling(spec: HistorySpec, ledger: Path | None = None) -> AsyncIterato
         yield Telling(process)
     finally:
         if process.returncode is None:
-            process.send_signal(signal.SIGKILL)
+            process.kill()
         await process.wait()
