@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 class Workspace:
     """A private directory for services, and the only place from which they are started.
 
-    With a ``directory`` (new or empty) its contents are kept at the end; without one a temporary directory is made
-    and removed. Closing it ends every process started from it; so does the end of the owning process, even by
-    SIGKILL, because a guard process watches over it.
+    With a ``directory`` (new or empty) its contents are kept at the end; without one a temporary directory is made, in
+    ``parent`` or where the system has such, and removed. Closing it ends every process started from it; so does the end
+    of the owning process, even by SIGKILL, because a guard process watches over it.
     """
 
-    def __init__(self, directory: Path | None = None) -> None:
+    def __init__(self, directory: Path | None = None, *, parent: Path | None = None) -> None:
         self.temporary = directory is None
         if directory is None:
-            self.path = Path(tempfile.mkdtemp(prefix="vp-"))
+            self.path = Path(tempfile.mkdtemp(prefix="vp-", dir=parent))
         else:
             self.path = directory.resolve()
             self.path.mkdir(parents=True, exist_ok=True)
