@@ -74,6 +74,7 @@ class TestBroker:
         async with ingest_process(own_rabbitmq.amqp_url, companies=CRM_COMPANIES, amqp_heartbeat_seconds=2) as ingest:
             senders = [asyncio.create_task(send_on(ingest)) for _ in range(4)]
             await answered(202)
+            await asyncio.to_thread(own_rabbitmq.sync_declarations)
             await asyncio.to_thread(own_rabbitmq.kill)
             await answered(503)
             await asyncio.to_thread(own_rabbitmq.start)

@@ -63,6 +63,7 @@ async def test_a_broker_that_goes_and_comes_back_under_load_costs_no_receipt(
     async with ingest_process(own_rabbitmq.amqp_url) as ingest:
         async with load_on(ingest) as load:
             await answered(load, 202, 200)
+            await asyncio.to_thread(own_rabbitmq.sync_declarations)
             await asyncio.to_thread(getattr(own_rabbitmq, how))
             await answered(load, 503, 200)
             assert not await ingest.ready()

@@ -147,6 +147,7 @@ class TestBroker:
 
         async with worker(settings, companies):
             await until(lambda: vibes.requests, "the call")
+            await asyncio.to_thread(own_rabbitmq.sync_declarations)
             await asyncio.to_thread(own_rabbitmq.kill)
             await until(lambda: vibes.under_way.total() == 0, "the call cut short")
             vibes.open.set()
