@@ -5,11 +5,14 @@ for a wrong method and for a body over the limit; whatever else goes wrong is a 
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """The callback is on the disks of a majority of the broker's nodes: in that message, at that place."""
+class Receipt(NamedTuple):
+    """The callback is on the disks of a majority of the broker's nodes: in that message, at that place.
+
+    A tuple, because it is made several times as fast as a frozen dataclass, once for each callback.
+    """
 
     message_id: str
     position: int

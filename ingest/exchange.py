@@ -3,17 +3,18 @@
 import asyncio
 from dataclasses import dataclass
 from itertools import count
-from typing import Self
+from typing import Self, cast
 
-import aio_pika
-from aio_pika.abc import AbstractConnection, AbstractExchange
-from aio_pika.exceptions import DeliveryError, PublishError
+from aio_pika import DeliveryMode
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.exceptions import ChannelInvalidStateError, DeliveryError, PublishError
+from aiormq import Channel, spec
 
 from ingest.answers import BLOCKED, CONNECTION_LOST, NACKED, UNROUTABLE, Receipt, Refusal
 from ingest.broker_health import BrokerHealth
 from ingest.groups import Lane
 from ingest.ids import uuid7
-from runtime import metrics
+from runtime import metrics, tracing
 from runtime.amqp import BROKER_ERRORS, declare
 from schemas.broker_message import CONTENT_TYPE, CallbackMessage, ReceivedCallback, encode
 from schemas.topology import Topology
@@ -32,8 +33,8 @@ class Terms:
 class CallbackExchange:
     """Publishes one message at a time, or several at once, and waits for the confirms."""
 
-    def __init__(self, exchange: AbstractExchange, terms: Terms, health: BrokerHealth) -> None:
-        self._exchange = exchange
+    def __init__(self, channel: AbstractChannel, terms: Terms, health: BrokerHealth) -> None:
+        self._channel = channel
         self._terms = terms
         self._health = health
         self._loop = asyncio.get_running_loop()
@@ -45,8 +46,7 @@ class CallbackExchange:
         async with asyncio.timeout(terms.confirm_seconds):
             channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
             await declare(channel, terms.topology)
-            exchange = await channel.get_exchange(terms.topology.callbacks.name, ensure=False)
-        return cls(exchange, terms, health)
+        return cls(channel, terms, health)
 
     async def publish(self, lane: Lane, callbacks: tuple[ReceivedCallback, ...]) -> list[Receipt] | Refusal:
         """Publish one message; return the receipts of its callbacks, or why the broker did not take it.
@@ -60,7 +60,7 @@ class CallbackExchange:
         try:
             with self._health.publishing(started):
                 async with asyncio.timeout(self._terms.confirm_seconds):
-                    await self._exchange.publish(_to_amqp(message), routing_key, mandatory=True)
+                    await self._send(message, routing_key)
         except BROKER_ERRORS as error:
             refusal = why_not_confirmed(error, self._health)
             metrics.INGEST_PUBLISH_FAILURES.labels(refusal.reason).inc()
@@ -74,6 +74,31 @@ class CallbackExchange:
         lane.reported = max(lane.reported, message.acknowledged)
         message_id = str(message.message_id)
         return [Receipt(message_id, position) for position in range(len(callbacks))]
+
+    async def _send(self, message: CallbackMessage, routing_key: str) -> None:
+        """Publish by the channel below aio-pika's, and wait for the confirm.
+
+        aio_pika.Exchange.publish makes a message object of its own and waits for the socket's buffer before the next
+        publish may be written. Both together cost a third of a publish (measured: 290 us of CPU instead of 190), which
+        32 callbacks share. How much may be under way is bounded anyhow: by the number of publishes in flight.
+        """
+        if self._channel.is_closed:
+            raise ChannelInvalidStateError("the channel closed")
+        # Its abstract class, by which aio-pika knows it, has no `wait`.
+        channel = cast("Channel", await self._channel.get_underlay_channel())
+        await channel.basic_publish(
+            encode(message),
+            exchange=self._terms.topology.callbacks.name,
+            routing_key=routing_key,
+            properties=spec.Basic.Properties(
+                content_type=CONTENT_TYPE,
+                delivery_mode=DeliveryMode.PERSISTENT,
+                headers={**tracing.current().carried()} or None,
+                message_id=str(message.message_id),
+            ),
+            mandatory=True,
+            wait=False,
+        )
 
     def _next_routing_key(self) -> str:
         return str(next(self._numbers) % self._terms.topology.apply_queues)
@@ -91,12 +116,3 @@ def why_not_confirmed(error: BaseException, health: BrokerHealth) -> Refusal:
     if isinstance(error, TimeoutError) and health.is_blocked:
         return BLOCKED
     return CONNECTION_LOST
-
-
-def _to_amqp(message: CallbackMessage) -> aio_pika.Message:
-    return aio_pika.Message(
-        encode(message),
-        content_type=CONTENT_TYPE,
-        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-        message_id=str(message.message_id),
-    )

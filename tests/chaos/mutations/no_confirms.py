@@ -13,8 +13,7 @@ async def _open(
 ) -> CallbackExchange:
     channel = await connection.channel(publisher_confirms=False)
     await declare(channel, terms.topology)
-    exchange = await channel.get_exchange(terms.topology.callbacks.name, ensure=False)
-    return cls(exchange, terms, health)
+    return cls(channel, terms, health)
 
 
 if __name__ == "__main__":
