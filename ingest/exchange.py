@@ -86,19 +86,21 @@ class CallbackExchange:
             raise ChannelInvalidStateError("the channel closed")
         # Its abstract class, by which aio-pika knows it, has no `wait`.
         channel = cast("Channel", await self._channel.get_underlay_channel())
-        await channel.basic_publish(
-            encode(message),
-            exchange=self._terms.topology.callbacks.name,
-            routing_key=routing_key,
-            properties=spec.Basic.Properties(
-                content_type=CONTENT_TYPE,
-                delivery_mode=DeliveryMode.PERSISTENT,
-                headers={**tracing.current().carried()} or None,
-                message_id=str(message.message_id),
-            ),
-            mandatory=True,
-            wait=False,
-        )
+        exchange, message_id = self._terms.topology.callbacks.name, str(message.message_id)
+        with tracing.current().publishing(exchange, routing_key, message_id) as headers:
+            await channel.basic_publish(
+                encode(message),
+                exchange=exchange,
+                routing_key=routing_key,
+                properties=spec.Basic.Properties(
+                    content_type=CONTENT_TYPE,
+                    delivery_mode=DeliveryMode.PERSISTENT,
+                    headers={**headers} or None,
+                    message_id=message_id,
+                ),
+                mandatory=True,
+                wait=False,
+            )
 
     def _next_routing_key(self) -> str:
         return str(next(self._numbers) % self._terms.topology.apply_queues)

@@ -76,8 +76,8 @@ class Publisher:
         problem = self._health.problem(self._loop.time())
         return problem.reason if problem else None
 
-    async def submit(self, company_key: str, callback: ReceivedCallback, deadline: float) -> Answer:
-        """Return the receipt once the broker has confirmed the callback, or why there is none.
+    def submit(self, company_key: str, callback: ReceivedCallback, deadline: float) -> Refusal | asyncio.Future[Answer]:
+        """Return the future of the receipt, which is given once the broker has confirmed the callback, or a refusal.
 
         The answer comes by `deadline` (in the event loop's time). A callback refused for its deadline may still get
         into the queue; its redelivery is then recognised as a duplicate.
@@ -86,11 +86,12 @@ class Publisher:
             return DRAINING
         if hopeless := self._health.hopeless(self._loop.time()):
             return hopeless
-        waiting = Waiting(callback, self._loop.create_future(), company_key, deadline)
+        answer: asyncio.Future[Answer] = self._loop.create_future()
+        waiting = Waiting(callback, answer, company_key, deadline)
         if self._groups.add(company_key, waiting):
             self._work.wake_one()
         self._deadlines.watch(waiting)
-        return await waiting.answer
+        return answer
 
     def finish(self) -> None:
         """Take no more callbacks; let `run` end once every acknowledged callback is reported."""

@@ -34,6 +34,7 @@ log = structlog.get_logger()
 _DEADLINE_SHARE = 0.95
 """Of the deadline; the rest is for writing the answer."""
 
+_NOBODY = Source(None)
 _MOST_REMEMBERED = 1024
 _LONGEST_REMEMBERED = 256
 """Characters of a request's target."""
@@ -68,7 +69,7 @@ class CallbackHandler:
         started = self._loop.time()
         self._in_flight += 1
         self._idle.clear()
-        source = Source(None)
+        source = _NOBODY
         company_key = ""
         try:
             source, verdict = self._admit(request)
@@ -144,7 +145,8 @@ class CallbackHandler:
                 endpoint=endpoint.name,
                 headers=self._keep(request.headers.items()),
             )
-            answer = await self._publisher.submit(endpoint.company_key, callback, deadline)
+            taken = self._publisher.submit(endpoint.company_key, callback, deadline)
+            answer = taken if isinstance(taken, Refusal) else await taken
             if isinstance(answer, Receipt):
                 self._note_accepted(endpoint, callback, answer)
             return answer

@@ -76,7 +76,7 @@ def encode(message: CallbackMessage) -> bytes:
             for callback in message.callbacks
         ],
     }
-    return b"\n".join((orjson.dumps(envelope), b"".join([callback.body for callback in message.callbacks])))
+    return b"".join([orjson.dumps(envelope), b"\n", *[callback.body for callback in message.callbacks]])
 
 
 def decode(body: bytes) -> CallbackMessage:

@@ -32,6 +32,7 @@ _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL
 _PROTOCOL = "http/protobuf"
 _EXPORTERS = ("otlp", "console")
 _NOTHING: AbstractContextManager[None] = nullcontext()
+_NO_HEADERS: AbstractContextManager[dict[str, str]] = nullcontext({})
 
 
 class Tracing:
@@ -65,6 +66,15 @@ class Tracing:
     def carried(self) -> dict[str, str]:
         """Return headers that carry the context of the current span."""
         return {}
+
+    def publishing(
+        self,
+        exchange: str,  # noqa: ARG002 - see class
+        routing_key: str,  # noqa: ARG002
+        message_id: str,  # noqa: ARG002
+    ) -> AbstractContextManager[dict[str, str]]:
+        """Be in the span of a publish that aio-pika's Exchange does not do; returns the headers for its message."""
+        return _NO_HEADERS
 
     def continuing(self, carrier: Carrier) -> AbstractContextManager[None]:  # noqa: ARG002 - see class
         """Be in the span that the carrier tells of, somewhere else: spans begun now are its children."""
