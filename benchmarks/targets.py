@@ -72,6 +72,7 @@ _AIMS = (
     _Aim("ingest, 503s up to 80 % of the maximum", "ingest.answers_503", at_most=0),
     _Aim("apply, ours / ceiling", "apply.ours", "apply.ceiling", at_least=0.75),
     _Aim("apply, ours / FastStream", "apply.ours", "apply.faststream", at_least=10),
+    _Aim("apply, ours / FastStream as documented", "apply.ours", "apply.faststream_as_documented"),
     _Aim("end to end, ours / FastStream", "end_to_end.ours", "end_to_end.faststream", at_least=6),
     _Aim("from 2xx to visible, p99 at half load", "end_to_end.visible_p99_s", below=1, unit=" s"),
     _Aim("apply, with the longest history / with none", "growth.at_10m", "growth.at_0", at_least=0.8),

@@ -121,13 +121,14 @@ def _split(items: list[dict[str, Any]], bodies: bytes) -> tuple[tuple[ReceivedCa
         if not (type(source_ip) is type(method) is type(endpoint) is str and type(headers) is dict and end >= start):
             raise TypeError
         callbacks.append(
+            # By position: with names it takes twice as long.
             ReceivedCallback(
-                body=bodies[start:end],
-                received_at=datetime.fromtimestamp(item["received_at"], UTC),
-                source_ip=source_ip,
-                method=method,
-                endpoint=endpoint,
-                headers=headers,
+                bodies[start:end],
+                datetime.fromtimestamp(item["received_at"], UTC),
+                source_ip,
+                method,
+                endpoint,
+                headers,
             )
         )
         start = end

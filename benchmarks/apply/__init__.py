@@ -10,13 +10,18 @@ from rich.console import Console
 from benchmarks.apply.backlog import COMPANY, GROUP, count
 from benchmarks.apply.ceiling import BATCH, Ceiling
 from benchmarks.apply.drain import Drained
-from benchmarks.apply.faststream import ONE_STATEMENT, faststream_rate
+from benchmarks.apply.faststream import AS_DOCUMENTED, ONE_STATEMENT, faststream_rate
 from benchmarks.apply.ours import ONE_AT_A_TIME, ours
 from benchmarks.effort import Effort
 from benchmarks.traffic import callbacks
 from deploy.local.stack import Stack
 
-_CONTESTANTS = ("ceiling", "per_event", "faststream", "faststream_one_statement", "ours")
+_FASTSTREAM = {
+    "faststream_as_documented": (AS_DOCUMENTED,),
+    "faststream": (),
+    "faststream_one_statement": (ONE_STATEMENT,),
+}
+_CONTESTANTS = ("ceiling", "per_event", *_FASTSTREAM, "ours")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class Size:
     ours: int
     per_event: int
     faststream: int
-    """Each of the two ways."""
+    """Each of the three ways."""
     processes: tuple[int, ...]
     """To scale out to."""
 
@@ -52,8 +57,8 @@ def run(console: Console, effort: Effort) -> dict[str, Any]:
         for number in range(1, size.rounds + 1):
             console.print(f"apply: round {number} of {size.rounds}")
             rates["ceiling"].append(ceiling.rate())
-            rates["faststream"].append(faststream_rate(blank, some, count(some)))
-            rates["faststream_one_statement"].append(faststream_rate(blank, some, count(some), ONE_STATEMENT))
+            for name, options in _FASTSTREAM.items():
+                rates[name].append(faststream_rate(blank, some, count(some), *options))
             with ours() as pipeline:
                 rates["per_event"].append(pipeline.drain(others, group=1, settings=ONE_AT_A_TIME).rate)
                 drains.append(pipeline.drain(bodies))

@@ -1,6 +1,7 @@
 """The same backlog for FastStream and asyncpg: one message, one event, one transaction, many of them at a time.
 
-Measured twice: the ordinary way, statement by statement, and at its best, with an event in one statement.
+Measured in three ways: tuned, statement by statement; as documented, without the tuning; and at its best, tuned and
+with an event in one statement.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ from deploy.local.stack import Stack
 
 ONE_STATEMENT = "--one-statement"
 """The option for its best case."""
+AS_DOCUMENTED = "--as-documented"
+"""The option for the rival without tuning."""
 _EVENTS = "SELECT count(*) FROM rival.events"
 _KEYS = "SELECT count(*) FROM rival.ledger"
 _PATIENCE_SECONDS = 20.0

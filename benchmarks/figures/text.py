@@ -13,6 +13,7 @@ LABELS = {
     "per_message": "a message each",
     "per_event": "an event at a time",
     "faststream": "FastStream",
+    "faststream_as_documented": "FastStream, as documented",
     "faststream_one_statement": "FastStream, one statement",
     "ours": "ours",
 }

@@ -41,7 +41,8 @@ def report_of(names: list[str], postgres: PostgresServer, rabbitmq: Broker, outp
     result = bench("--smoke", *only, "--output", str(output), **services)
     assert result.returncode == 0, result.stderr
     report = json.loads(output.read_text())
-    assert list(report) == ["machine", "quick", *names, "reach"]
+    assert list(report) == ["machine", "quick", "seconds", *names, "reach"]
+    assert list(report["seconds"]) == names
     assert {"cores", "python", "postgres", "rabbitmq", "settings"} <= report["machine"].keys()
     assert report["quick"] is True
     assert all(f"{name} took " in result.stdout for name in names)
@@ -66,7 +67,7 @@ def check_ingest(figures: dict[str, Any]) -> None:
 
 
 def check_apply(figures: dict[str, Any]) -> None:
-    contestants = {"ceiling", "per_event", "faststream", "ours"}
+    contestants = {"ceiling", "per_event", "faststream", "faststream_as_documented", "ours"}
     assert all(figures[name] > 0 for name in contestants)
     assert contestants <= figures["spread"].keys()
     assert figures["scale_out"]["1"] == figures["ours"]
