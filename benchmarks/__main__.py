@@ -43,8 +43,7 @@ def bench(
         # The stack of each benchmark has a database and queues of its own on these.
         os.environ |= {"DATABASE_URL": services.postgres.url, "AMQP_URL": services.rabbitmq.amqp_url}
         machine = describe(services)
-        seconds: dict[str, float] = {}
-        figures = _run(console, only or WHOLE, effort, seconds)
+        figures, seconds = _run(console, only or WHOLE, effort)
         report = {"machine": machine, "quick": effort is not Effort.FULL, "seconds": seconds, **figures}
     report["reach"] = [each.to_json() for each in reached(report)]
     print_tables(console, report)
@@ -53,16 +52,16 @@ def bench(
     console.print(f"written to {output}")
 
 
-def _run(console: Console, names: Sequence[str], effort: Effort, seconds: dict[str, float]) -> dict[str, Any]:
-    """Run benchmarks; return their figures, and note how long each took."""
-    parts = {}
+def _run(console: Console, names: Sequence[str], effort: Effort) -> tuple[dict[str, Any], dict[str, float]]:
+    """Run benchmarks; return the figures of each, and how many seconds it took."""
+    parts, seconds = {}, {}
     for number, name in enumerate(names, start=1):
         console.rule(f"{name} ({number} of {len(names)})", align="left", style="none")
         began = time.monotonic()
         parts[name] = BENCHMARKS[name](console, effort)
         seconds[name] = round(time.monotonic() - began, 1)
         console.print(f"{name} took {seconds[name] / 60:.1f} minutes")
-    return parts
+    return parts, seconds
 
 
 def main() -> int:

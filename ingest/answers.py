@@ -11,7 +11,7 @@ from typing import NamedTuple
 class Receipt(NamedTuple):
     """The callback is on the disks of a majority of the broker's nodes: in that message, at that place.
 
-    A tuple, because it is made several times as fast as a frozen dataclass, once for each callback.
+    A tuple: it takes half as long to make as a frozen dataclass, once for each callback.
     """
 
     message_id: str

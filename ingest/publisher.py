@@ -77,10 +77,11 @@ class Publisher:
         return problem.reason if problem else None
 
     def submit(self, company_key: str, callback: ReceivedCallback, deadline: float) -> Refusal | asyncio.Future[Answer]:
-        """Return the future of the receipt, which is given once the broker has confirmed the callback, or a refusal.
+        """Return the future of the answer, or a refusal where there is nothing to wait for.
 
-        The answer comes by `deadline` (in the event loop's time). A callback refused for its deadline may still get
-        into the queue; its redelivery is then recognised as a duplicate.
+        The answer is the receipt, once the broker has confirmed the callback, or why there is none. It comes by
+        `deadline` (in the event loop's time). A callback refused for its deadline may still get into the queue; its
+        redelivery is then recognised as a duplicate.
         """
         if self._draining.is_set():
             return DRAINING

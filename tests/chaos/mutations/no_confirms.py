@@ -1,4 +1,4 @@
-"""ingest takes a callback for stored as soon as it has written it to the broker's socket."""
+"""ingest takes a callback for stored as soon as it has handed it to its connection to the broker."""
 
 from aio_pika.abc import AbstractConnection
 
