@@ -12,14 +12,16 @@ import psutil
 from deploy.local.services import Services
 
 _POSTGRES_SETTINGS = ("fsync", "wal_level", "synchronous_commit", "shared_buffers", "max_wal_size", "wal_compression")
+_MIB, _GIB = 2**20, 2**30
 
 
 def shared_buffers() -> str:
-    """Return what a PostgreSQL of this machine is given: a quarter of the memory, between 1 and 4 GB.
+    """Return what a PostgreSQL of this machine is given: a quarter of the memory, between 1 and 8 GB.
 
-    As docs/performance.md advises, and the overlays of deploy/kubernetes have it.
+    As docs/performance.md advises.
     """
-    return f"{min(4, max(1, psutil.virtual_memory().total // 2**32))}GB"
+    quarter = psutil.virtual_memory().total // 4
+    return f"{min(8 * _GIB, max(_GIB, quarter)) // _MIB}MB"
 
 
 def describe(services: Services) -> dict[str, Any]:

@@ -59,16 +59,16 @@ def run(console: Console, effort: Effort) -> dict[str, Any]:
             rates["ceiling"].append(ceiling.rate())
             for name, options in _FASTSTREAM.items():
                 rates[name].append(faststream_rate(blank, some, count(some), *options))
-            with ours() as pipeline:
+            with ours(blank) as pipeline:
                 rates["per_event"].append(pipeline.drain(others, group=1, settings=ONE_AT_A_TIME).rate)
                 drains.append(pipeline.drain(bodies))
                 rates["ours"].append(drains[-1].rate)
         two_connections = ceiling.rate(connections=2)
-    scale_out = {"1": round(median(rates["ours"]))}
-    for processes in size.processes:
-        console.print(f"apply: {processes} processes")
-        with ours() as pipeline:
-            scale_out[str(processes)] = round(pipeline.drain(bodies, processes=processes).rate)
+        scale_out = {"1": round(median(rates["ours"]))}
+        for processes in size.processes:
+            console.print(f"apply: {processes} processes")
+            with ours(blank) as pipeline:
+                scale_out[str(processes)] = round(pipeline.drain(bodies, processes=processes).rate)
     return {
         **{name: round(median(found)) for name, found in rates.items()},
         "scale_out": scale_out,

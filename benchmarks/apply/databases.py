@@ -3,7 +3,6 @@
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import unquote, urlsplit
 
 from deploy.local.stack import Stack
 
@@ -12,8 +11,7 @@ from deploy.local.stack import Stack
 def fresh_database(blank: Stack) -> Iterator[str]:
     """Give the URL of a copy of a stack's database, to which nobody may be connected; dropped in the end."""
     name = f"bench_{secrets.token_hex(4)}"
-    template = unquote(urlsplit(blank.database_url).path.lstrip("/"))
-    url = blank.postgres.create_database(name, template)
+    url = blank.postgres.create_database(name, blank.database_name)
     try:
         yield url
     finally:

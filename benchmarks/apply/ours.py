@@ -33,9 +33,12 @@ class Ours:
 
 
 @contextmanager
-def ours() -> Iterator[Ours]:
-    """Give a fresh one; in the end audit what became of all it drained. Raises ServiceError when that was not clean."""
-    with Stack((COMPANY,), parts=()) as stack:
+def ours(blank: Stack) -> Iterator[Ours]:
+    """Give a fresh one, with a copy of the database of `blank`; in the end audit what became of all it drained.
+
+    Raises ServiceError when that was not clean.
+    """
+    with Stack((COMPANY,), parts=(), like=blank) as stack:
         pipeline = Ours(stack)
         yield pipeline
         check(stack, count(pipeline.queued))

@@ -10,11 +10,12 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.effort import Effort
-from benchmarks.growth.history import COMPANY, make_history
+from benchmarks.growth.history import CHANGED, COMPANY, INDEXED, make_history
 from benchmarks.growth.interval import Cost, Limits, between_checkpoints, cost_of
 from benchmarks.growth.log import limits
 from benchmarks.growth.rounds import Grown, Measured, Size, take_turns
 from benchmarks.growth.space import require_space
+from benchmarks.growth.warm import warm
 from benchmarks.memory import backlog
 from benchmarks.memory.drain import Drain
 from benchmarks.memory.temporary import temporary
@@ -44,7 +45,8 @@ def run(console: Console, effort: Effort) -> dict[str, Any]:
 def measure(console: Console, histories: Mapping[str, int], size: Size) -> dict[str, Any]:
     """Measure databases with so many events, which are dropped in the end. Raises ServiceError."""
     with ExitStack() as entered:
-        databases = {name: _enter(entered, events) for name, events in histories.items()}
+        blank = entered.enter_context(Stack((COMPANY,), parts=()))
+        databases = {name: _enter(entered, blank, events) for name, events in histories.items()}
         require_space(databases["at_0"].stack.database_url, list(histories.values()))
         began = time.monotonic()
         for grown in databases.values():
@@ -53,6 +55,9 @@ def measure(console: Console, histories: Mapping[str, int], size: Size) -> dict[
                 asyncio.run(make_history(grown.stack.database_url, grown.events))
         load_seconds = time.monotonic() - began
         table_bytes = _bytes_an_event(databases)
+        loaded = {
+            name: asyncio.run(warm(grown.stack.database_url, INDEXED, CHANGED)) for name, grown in databases.items()
+        }
         measured = take_turns(databases, size, console)
         until = asyncio.run(limits(databases["at_0"].stack.database_url))
         persons = {name: grown.persons() for name, grown in databases.items()}
@@ -67,13 +72,14 @@ def measure(console: Console, histories: Mapping[str, int], size: Size) -> dict[
         "table_bytes": table_bytes,
         "rounds": {name: [round(item.rate) for item in done.rounds] for name, done in measured.items()},
         "events": dict(histories),
+        "loaded_bytes": loaded,
         "known_persons": {name: round(known / (known + new), 2) for name, (known, new) in persons.items()},
         "load_seconds": round(load_seconds, 1),
     }
 
 
-def _enter(entered: ExitStack, events: int) -> Grown:
-    stack = Stack((COMPANY,), parts=())
+def _enter(entered: ExitStack, blank: Stack, events: int) -> Grown:
+    stack = Stack((COMPANY,), parts=(), like=blank)
     return Grown(stack, entered.enter_context(temporary(stack)), events)
 
 

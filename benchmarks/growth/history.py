@@ -38,6 +38,10 @@ _NOTED = ("subscriptions", "callback_messages")
 """Those whose new rows are added up for analysts: else all of the history would be, during the measurement."""
 _READ = ("persons", "person_identities")
 """Those of whose old rows apply reads more than a few."""
+INDEXED = tuple(chain.from_iterable(_PARTS))
+"""All tables of a history. With each event apply looks into indexes of most of them."""
+CHANGED = (*_READ, "subscriptions")
+"""Those whose old rows apply reads and changes."""
 _FOR_THE_LOAD = {"synchronous_commit": "off", "maintenance_work_mem": "512MB", "jit": "off", "timezone": "UTC"}
 _STORY = """
 CREATE TEMPORARY TABLE history AS
@@ -76,7 +80,7 @@ async def make_history(database_url: str, events: int) -> None:
     connection = await _connect(database_url)
     try:
         before = await declared(connection)
-        indexes = await drop_indexes(connection, list(chain(*_PARTS)))
+        indexes = await drop_indexes(connection, INDEXED)
         await _load(database_url, events, ended, indexes)
         await require_same(connection, before)
         await _require_sound(connection, events)
@@ -157,14 +161,16 @@ def _place(place: int) -> tuple[int, str, bool, str | None, str]:
     kinds = {8: ("person_updated", None), 9: ("ack_participant_added", "PENDING")}
     subscription = ("subscription_removed", "user_opt_out") if place % 2 else ("subscription_added", None)
     kind, reason = kinds.get(place % 10, subscription)
-    head, person = bodies.head_of(bodies.scattered(f"history/{place}"), kind, place), place // 2
+    # Before the traffic: all sign-ups of one minute are summed up anew when one more comes.
+    number, person = place - _EVENTS_A_MESSAGE, place // 2
+    head = bodies.head_of(bodies.scattered(f"history/{place}"), kind, number)
     match kind:
         case "person_updated":
-            payload = bodies.person_state(head, place, person)
+            payload = bodies.person_state(head, number, person)
         case "ack_participant_added":
-            payload = bodies.participant(head, place, person, str(reason))
+            payload = bodies.participant(head, number, person, str(reason))
         case _:
-            payload = bodies.subscription(head, person, ("1200", bodies.moment(place)), place if place % 2 else None)
+            payload = bodies.subscription(head, person, ("1200", bodies.moment(number)), number if place % 2 else None)
     return place, kind, kind.startswith("subscription"), reason, payload
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit
 
 from benchmarks.ingest.queues import Queues
 from deploy.local.stack import Stack
@@ -24,4 +23,4 @@ def temporary(stack: Stack) -> Iterator[Queues]:
                 part.stop()
             queues.delete(queue.name for queue in topology_of(stack).queues)
         finally:
-            stack.postgres.drop_database(urlsplit(stack.database_url).path.removeprefix("/"))
+            stack.postgres.drop_database(stack.database_name)
