@@ -9,6 +9,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from ingest.answers import BROKEN_REQUEST, FORBIDDEN, HIDDEN_SOURCE, NOT_HERE, SLOW_BODY, WRONG_METHOD, Receipt, Refusal
 from ingest.endpoints import METHODS
+from ingest.parsed import parsed
 
 RECEIPT_HEADER = "X-Receipt-Id"
 
@@ -20,7 +21,8 @@ connected after an answer is (`ingest.connections`)."""
 def respond(request: web.BaseRequest, answer: Receipt | Refusal, *, draining: bool) -> web.StreamResponse:
     """Return the response for an answer. While draining, every connection is closed after its answer."""
     if isinstance(answer, Receipt):
-        if request.keep_alive and not draining and request.version == HttpVersion11:
+        message = parsed(request)
+        if not (message.should_close or draining) and message.version == HttpVersion11:
             return _Accepted(answer)
         accepted = web.Response(status=202, headers={RECEIPT_HEADER: str(answer)})
         if draining:

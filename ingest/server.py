@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import structlog
 from aiohttp import hdrs, web
+from aiohttp.http import RawRequestMessage
 
 from ingest.answers import (
     BROKEN_REQUEST,
@@ -19,6 +20,7 @@ from ingest.body import read_at_once, read_body
 from ingest.endpoints import Endpoint, Endpoints, hash_of_key
 from ingest.groups import Answer
 from ingest.headers import worth_keeping
+from ingest.parsed import parsed
 from ingest.peek import peek, why_unreadable
 from ingest.pending import Pending
 from ingest.publisher import Publisher
@@ -67,8 +69,9 @@ class CallbackHandler:
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request. Never raises for the request's sake: what was not foreseen is a 503."""
         started = self._loop.time()
+        if not self._in_flight:
+            self._idle.clear()
         self._in_flight += 1
-        self._idle.clear()
         source = _NOBODY
         company_key = ""
         try:
@@ -103,7 +106,7 @@ class CallbackHandler:
 
     def source(self, request: web.BaseRequest) -> Source:
         """Return who is calling."""
-        return self._source(request.remote, _forwarded_for(request))
+        return self._source(request.remote, _forwarded_for(parsed(request)))
 
     def _source(self, peer: str | None, forwarded_for: tuple[str, ...]) -> Source:
         return find_source(peer or "", forwarded_for, self._settings.ingest_trusted_proxies)
@@ -114,12 +117,13 @@ class CallbackHandler:
         What was admitted is remembered: Vibes calls a few places from a few addresses. What was refused is not, so
         strangers cannot fill the memory.
         """
-        calls = (request.method, request.raw_path, request.remote, _forwarded_for(request))
+        message = parsed(request)
+        calls = (message.method, message.path, request.remote, _forwarded_for(message))
         if (known := self._admitted.get(calls)) is not None:
             return known
         source = self._source(*calls[2:])
-        verdict = self._endpoints.judge(request.method, request.path, source)
-        if isinstance(verdict, Endpoint) and len(request.raw_path) <= _LONGEST_REMEMBERED:
+        verdict = self._endpoints.judge(message.method, request.path, source)
+        if isinstance(verdict, Endpoint) and len(message.path) <= _LONGEST_REMEMBERED:
             if len(self._admitted) >= _MOST_REMEMBERED:
                 self._admitted.clear()
             self._admitted[calls] = source, verdict
@@ -137,13 +141,14 @@ class CallbackHandler:
                 return OVERLOADED
             if isinstance(body, Refusal):
                 return body
+            message = parsed(request)
             callback = ReceivedCallback(
                 body=body,
                 received_at=datetime.now(UTC),
                 source_ip=source.text,
-                method=request.method,
+                method=message.method,
                 endpoint=endpoint.name,
-                headers=self._keep(request.headers.items()),
+                headers=self._keep(message.headers.items()),
             )
             taken = self._publisher.submit(endpoint.company_key, callback, deadline)
             answer = taken if isinstance(taken, Refusal) else await taken
@@ -180,5 +185,5 @@ class CallbackHandler:
         self._refusals.note(refusal, **example)
 
 
-def _forwarded_for(request: web.BaseRequest) -> tuple[str, ...]:
-    return tuple(request.headers.getall(hdrs.X_FORWARDED_FOR, ()))
+def _forwarded_for(message: RawRequestMessage) -> tuple[str, ...]:
+    return tuple(message.headers.getall(hdrs.X_FORWARDED_FOR, ()))

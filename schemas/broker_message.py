@@ -66,14 +66,14 @@ def encode(message: CallbackMessage) -> bytes:
         "acknowledged": message.acknowledged,
         "callbacks": [
             {
-                "bytes": len(callback.body),
-                "received_at": callback.received_at.timestamp(),
-                "source_ip": callback.source_ip,
-                "method": callback.method,
-                "endpoint": callback.endpoint,
-                "headers": callback.headers,
+                "bytes": len(body),
+                "received_at": received_at.timestamp(),
+                "source_ip": source_ip,
+                "method": method,
+                "endpoint": endpoint,
+                "headers": headers,
             }
-            for callback in message.callbacks
+            for body, received_at, source_ip, method, endpoint, headers in message.callbacks
         ],
     }
     return b"".join([orjson.dumps(envelope), b"\n", *[callback.body for callback in message.callbacks]])
