@@ -25,7 +25,7 @@ HISTORIES = {"at_0": 0, "at_1m": 1_000_000, "at_10m": 10_000_000}
 """Events that are there before, by the name of the figure."""
 QUICK_HISTORIES = {"at_0": 0, "at_1m": 5_000, "at_10m": 20_000}
 """So few that they tell nothing but that it works."""
-FULL = Size(first=40_000, callbacks=25_000, rounds=3, claims=30)
+FULL = Size(first=40_000, callbacks=20_000, rounds=4, claims=30)
 QUICK = Size(first=3_000, callbacks=3_000, rounds=1, claims=3)
 SMOKE_HISTORIES = {"at_0": 0, "at_1m": 500, "at_10m": 2_000}
 SMOKE = Size(first=1_000, callbacks=1_000, rounds=1, claims=1)

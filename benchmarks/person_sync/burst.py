@@ -20,7 +20,7 @@ class Size:
     changes_each: int
 
 
-FULL = Size(persons=1000, changes_each=10)
+FULL = Size(persons=500, changes_each=10)
 QUICK = Size(persons=100, changes_each=10)
 SMOKE = Size(persons=20, changes_each=10)
 SIZES = {Effort.FULL: FULL, Effort.QUICK: QUICK, Effort.SMOKE: SMOKE}

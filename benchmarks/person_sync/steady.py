@@ -27,7 +27,7 @@ class Size:
     before_seconds: float
 
 
-FULL = Size(seconds=20.0, before_seconds=5.0)
+FULL = Size(seconds=15.0, before_seconds=4.0)
 QUICK = Size(seconds=3.0, before_seconds=0.5)
 SMOKE = Size(seconds=1.0, before_seconds=0.1)
 SIZES = {Effort.FULL: FULL, Effort.QUICK: QUICK, Effort.SMOKE: SMOKE}
