@@ -37,7 +37,7 @@ class Size:
     """To scale out to."""
 
 
-FULL = Size(rounds=3, ours=25_000, per_event=600, faststream=2000, processes=(2, 4))
+FULL = Size(rounds=3, ours=25_000, per_event=500, faststream=1500, processes=(2, 4))
 QUICK = Size(rounds=1, ours=6000, per_event=300, faststream=800, processes=(2,))
 SMOKE = Size(rounds=1, ours=4000, per_event=60, faststream=200, processes=())
 SIZES = {Effort.FULL: FULL, Effort.QUICK: QUICK, Effort.SMOKE: SMOKE}

@@ -31,7 +31,7 @@ class Size:
     visible_seconds: float
 
 
-FULL = Size(warm_up_seconds=1.0, rounds=3, round_seconds=6.0, visible_seconds=8.0)
+FULL = Size(warm_up_seconds=1.0, rounds=3, round_seconds=5.0, visible_seconds=8.0)
 QUICK = Size(warm_up_seconds=0.3, rounds=1, round_seconds=1.5, visible_seconds=1.5)
 SMOKE = Size(warm_up_seconds=0.1, rounds=1, round_seconds=0.3, visible_seconds=0.3)
 SIZES = {Effort.FULL: FULL, Effort.QUICK: QUICK, Effort.SMOKE: SMOKE}

@@ -31,15 +31,17 @@ class Size:
 
     seconds: int
     rounds: int
+    scaled_rounds: int
     warm_up: bool
     other_connections: tuple[int, ...]
+    """One round of a second each."""
     open_seconds: float
     may_be_late: bool = False
     """Whether latencies count although the sender did not keep its schedule."""
 
 
-FULL = Size(seconds=2, rounds=5, warm_up=True, other_connections=(1, 16, 256), open_seconds=5.0)
-QUICK = Size(seconds=1, rounds=1, warm_up=False, other_connections=(), open_seconds=0.5)
+FULL = Size(seconds=2, rounds=5, scaled_rounds=2, warm_up=True, other_connections=(1, 16, 256), open_seconds=5.0)
+QUICK = Size(seconds=1, rounds=1, scaled_rounds=1, warm_up=False, other_connections=(), open_seconds=0.5)
 SMOKE = replace(QUICK, open_seconds=0.2, may_be_late=True)
 SIZES = {Effort.FULL: FULL, Effort.QUICK: QUICK, Effort.SMOKE: SMOKE}
 
@@ -55,9 +57,10 @@ def run(console: Console, effort: Effort) -> dict[str, Any]:
         ring = Ring(queues, bodies_file, console, broker_of(stack.environment["AMQP_URL"]))
         if size.warm_up:
             ring.rounds(field.everybody, connections=CONNECTIONS, seconds=1, count=1)
-        headline = ring.rounds(field.everybody, connections=CONNECTIONS, seconds=size.seconds, count=size.rounds)
+        headline = ring.rounds(field.single, connections=CONNECTIONS, seconds=size.seconds, count=size.rounds)
+        scaled = ring.rounds((field.scaled,), connections=CONNECTIONS, seconds=size.seconds, count=size.scaled_rounds)
         by_connections = {CONNECTIONS: headline} | {
-            connections: ring.rounds(field.single, connections=connections, seconds=size.seconds, count=1)
+            connections: ring.rounds(field.single, connections=connections, seconds=1, count=1)
             for connections in size.other_connections
         }
         medians = {contestant.name: summary(headline[contestant.name]) for contestant in field.single}
@@ -67,12 +70,12 @@ def run(console: Console, effort: Effort) -> dict[str, Any]:
             "cpu_us": {name: each["cpu_us"] for name, each in medians.items()},
             "broker_cpu_us": {name: each["broker_cpu_us"] for name, each in medians.items()},
             **_open_loops(queues, field, stack.directory, console, medians[OURS]["rate"], size),
-            "scale_out": _scale_out(field, headline),
+            "scale_out": _scale_out(field, {**headline, **scaled}),
             "connections": {
                 str(connections): {contestant.name: summary(rounds[contestant.name]) for contestant in field.single}
                 for connections, rounds in sorted(by_connections.items())
             },
-            "spread": {name: spread(rounds) for name, rounds in headline.items()},
+            "spread": {name: spread(rounds) for name, rounds in {**headline, **scaled}.items()},
         }
         # The next benchmark uses the same broker.
         queues.delete(name for rival in field.single[:-1] for name in rival.queues)
