@@ -132,23 +132,24 @@ class CallbackHandler:
     async def _take(self, request: web.BaseRequest, endpoint: Endpoint, source: Source, started: float) -> Answer:
         deadline = started + self._settings.ingest_deadline_seconds * _DEADLINE_SHARE
         with self._pending.request() as share:
-            if self._pending.is_over():
-                return OVERLOADED
             body = read_at_once(request, self._settings.ingest_max_body_bytes)
             if body is None:
+                if self._pending.is_over():
+                    return OVERLOADED
                 body = await read_body(request, self._settings.ingest_max_body_bytes, share, deadline)
             elif isinstance(body, bytes) and not share.grow(len(body)):
                 return OVERLOADED
             if isinstance(body, Refusal):
                 return body
             message = parsed(request)
+            # By position: with names it takes nearly twice as long.
             callback = ReceivedCallback(
-                body=body,
-                received_at=datetime.now(UTC),
-                source_ip=source.text,
-                method=message.method,
-                endpoint=endpoint.name,
-                headers=self._keep(message.headers.items()),
+                body,
+                datetime.now(UTC),
+                source.text,
+                message.method,
+                endpoint.name,
+                self._keep(message.headers.items()),
             )
             taken = self._publisher.submit(endpoint.company_key, callback, deadline)
             answer = taken if isinstance(taken, Refusal) else await taken
