@@ -45,7 +45,8 @@ def run(console: Console, effort: Effort) -> dict[str, Any]:
 def measure(console: Console, histories: Mapping[str, int], size: Size) -> dict[str, Any]:
     """Measure databases with so many events, which are dropped in the end. Raises ServiceError."""
     with ExitStack() as entered:
-        blank = entered.enter_context(Stack((COMPANY,), parts=()))
+        blank = Stack((COMPANY,), parts=())
+        entered.enter_context(temporary(blank))
         databases = {name: _enter(entered, blank, events) for name, events in histories.items()}
         require_space(databases["at_0"].stack.database_url, list(histories.values()))
         began = time.monotonic()
