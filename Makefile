@@ -15,7 +15,7 @@ demo: setup ## run the whole pipeline against the simulator and check that no ev
 up: setup ## run the whole pipeline and stay up until Ctrl-C
 	@$(BIN)/python -m deploy.local up
 
-bench: setup ## measure the pipeline, into .run/bench.json (QUICK=1: roughly, in some minutes; ONLY=analytics: that part)
+bench: setup ## measure the pipeline, into .run/bench.json (QUICK=1: roughly, in about two minutes; ONLY=analytics: that part)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY) --output .run/bench-$(ONLY).json)
 
 bench-report: setup ## put the figures of the last whole make bench, and pictures of them, into docs/

@@ -101,8 +101,7 @@ class Groups:
         """Let a callback wait for the next group of its company; return whether that group may leave now."""
         lane = self.lane(company_key)
         lane.waiting.append(waiting)
-        if not lane.has_turn:
-            self._give_turn(lane)
+        self._give_turn(lane)
         return self._may_leave(lane)
 
     def take(self) -> Group | None:
@@ -146,8 +145,9 @@ class Groups:
         return not lane.in_flight or len(lane.waiting) >= self._worth_a_message
 
     def _give_turn(self, lane: Lane) -> None:
-        lane.has_turn = True
-        self._turns.append(lane)
+        if not lane.has_turn:
+            lane.has_turn = True
+            self._turns.append(lane)
 
     def _take_from(self, waiting: deque[Waiting]) -> list[Waiting]:
         taken: list[Waiting] = []

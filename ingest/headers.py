@@ -21,11 +21,11 @@ def worth_keeping(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
         name = _kept_as(header)
         if name is None:
             continue
-        if name not in _ALWAYS:
-            if not (room or name in kept):
-                continue
+        if name in _ALWAYS:
+            kept[name] = _clean(value)
+        elif room or name in kept:
             room -= name not in kept
-        kept[name] = value if value.isascii() and len(value) <= MAX_CHARACTERS else _clean(value)
+            kept[name] = _clean(value)
     return kept
 
 
@@ -40,4 +40,5 @@ def _kept_as(header: str) -> str | None:
 
 def _clean(text: str) -> str:
     # aiohttp shows bytes that are not UTF-8 as lone surrogates, which no JSON can hold.
-    return text.encode("utf-8", "backslashreplace").decode()[:MAX_CHARACTERS]
+    clean = text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+    return clean[:MAX_CHARACTERS]
